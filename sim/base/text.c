@@ -19,6 +19,15 @@ static const struct range none_wide[] = {
     {0x202a, 0x202e}, {0x2060, 0x2064}, {0x20d0, 0x20ff}, {0x302a, 0x302d},  {0x3099, 0x309a},
     {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}, {0xfeff, 0xfeff}, {0xe0100, 0xe01ef}};
 
+/* What changes how the letter before it looks: U+FE0F, which makes an emoji of it, and tones of
+   skin. */
+#define EMOJI_FOLLOWS  0xfe0fu
+#define TONE_FIRST     0x1f3fbu
+#define TONE_LAST      0x1f3ffu
+#define JOINER         0x200du  /* makes one picture of the two beside it */
+#define REGIONAL_FIRST 0x1f1e6u /* two of them are a flag */
+#define REGIONAL_LAST  0x1f1ffu
+
 static const struct range two_wide[] = {
     {0x1100, 0x115f},   {0x231a, 0x231b},   {0x2329, 0x232a},   {0x23e9, 0x23ec},
     {0x25fd, 0x25fe},   {0x2614, 0x2615},   {0x2648, 0x2653},   {0x26a1, 0x26a1},
@@ -90,7 +99,7 @@ static bool is_in(uint32_t code, const struct range *ranges, size_t count)
 static size_t width_of(const char *text, unsigned size)
 {
   uint32_t code = size == 0 ? '?' : code_of(text, size);
-  if (code < 0x300) return 1;
+  if (code < 0x300 || code == EMOJI_FOLLOWS) return 1; /* with the narrow letter before it, two */
   if (is_in(code, none_wide, sizeof none_wide / sizeof *none_wide)) return 0;
   return is_in(code, two_wide, sizeof two_wide / sizeof *two_wide) ? 2 : 1;
 }
@@ -106,18 +115,37 @@ size_t text_columns(const char *text)
   return columns;
 }
 
+/* What people take for one letter may be several of Unicode's: marks, flags, joined pictures. */
+struct cluster {
+  bool joined;        /* the one before was U+200D */
+  unsigned regionals; /* in a row, so far */
+};
+
+static bool goes_on(struct cluster *cluster, uint32_t code)
+{
+  bool regional = code >= REGIONAL_FIRST && code <= REGIONAL_LAST;
+  bool changes = (code >= TONE_FIRST && code <= TONE_LAST) ||
+                 (code >= 0x300 && is_in(code, none_wide, sizeof none_wide / sizeof *none_wide));
+  bool inside = cluster->joined || changes || (regional && cluster->regionals % 2 == 1);
+  cluster->joined = code == JOINER;
+  cluster->regionals = regional ? cluster->regionals + 1 : 0;
+  return inside;
+}
+
 size_t text_fit(const char *text, size_t size, size_t columns)
 {
-  size_t used = 0;
-  for (;;) {
-    unsigned letter = text_letter(text + used);
-    unsigned bytes = letter > 0 ? letter : 1;
-    if (text[used] == '\0' || used + bytes > size) return used;
+  size_t used = 0, whole = 0; /* up to here nothing is cut in two */
+  struct cluster cluster = {.joined = false};
+  while (text[used] != '\0') {
+    unsigned letter = text_letter(text + used), bytes = letter > 0 ? letter : 1;
+    uint32_t code = letter > 0 ? code_of(text + used, letter) : '?';
+    if (!goes_on(&cluster, code)) whole = used;
     size_t width = width_of(text + used, letter);
-    if (width > columns) return used;
+    if (used + bytes > size || width > columns) return whole;
     columns -= width;
     used += bytes;
   }
+  return used;
 }
 
 char *text_mend(const char *text)

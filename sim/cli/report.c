@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/terminal.h"
+
 #include "cli/summary_file.h"
 #include "cli/verbs.h"
 #include "report/compare.h"
@@ -84,7 +86,7 @@ static int compare(const struct args *args, const struct report_line *line, stru
   if (line->html)
     return error_set(error, EXIT_CODE_USAGE,
                      "--html is of one run: name one folder, or leave the option out");
-  return compare_folders(&asked, stdout, isatty(STDOUT_FILENO) != 0, error);
+  return compare_folders(&asked, stdout, terminal_paints(STDOUT_FILENO), error);
 }
 
 /* So that whoever finds the folder sees how far it came. What stands in the way is told, and is not why there
@@ -105,7 +107,7 @@ static int reprint(const struct args *args, const struct report_line *line, stru
     return error_set(error, EXIT_CODE_USAGE,
                      "--json and --anyway are of two runs: name both folders; one run has its "
                      "results.json for programs");
-  int code = results_reprint(args->operand[0], stdout, isatty(STDOUT_FILENO) != 0, error);
+  int code = results_reprint(args->operand[0], stdout, terminal_paints(STDOUT_FILENO), error);
   if (code < 0) error->code = EXIT_CODE_USAGE;
   if (code < 0) show_how_far(args->operand[0]);
   struct error summary; /* of a run without a verdict it says what `error` does */

@@ -15,13 +15,13 @@
 struct onlooker_view {
   /* the verdict is NULL while the run goes on; gauges are as they were looked at last */
   const struct results *results;
-  bool ended; /* the last view: the results are those that were written */
-  double now_s, limit_s;
-  size_t phase, phase_count;    /* the first is 1; 0: not so far, phase_count + 1: they are over */
-  const char *phase_name;       /* "": none */
-  const char *step;             /* the one that began last in this phase, "": none so far */
-  const char *gate, *observed;  /* that is waited for, and what was seen last; NULL: none */
-  double gate_s, gate_within_s; /* for so long already, of so long */
+  bool ended;                    /* the last view: the results are those that were written */
+  double now_s, limit_s, held_s; /* held: in pauses so far, which are not the limit's */
+  size_t phase, phase_count;     /* the first is 1; 0: not so far, phase_count + 1: they are over */
+  const char *phase_name;        /* "": none */
+  const char *step;              /* the one that began last in this phase, "": none so far */
+  const char *gate, *observed;   /* that is waited for, and what was seen last; NULL: none */
+  double gate_s, gate_within_s;  /* for so long already, of so long */
   size_t online, wanted, shelved, attempts_open;
   bool pausing, paused; /* it will pause when the phase is over; it does */
 };

@@ -1,121 +1,113 @@
-/* One line, redrawn in place on a terminal and printed now and then elsewhere. What does not fit
- * is taken from the phase's name. Nothing here decides anything: without a progress a run is the
- * same. */
-#define _DEFAULT_SOURCE
+/* When to show, and as what. Nothing here decides anything: without a progress a run is the
+   same. */
+#define _POSIX_C_SOURCE 200809L
 #include "report/progress.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "base/text.h"
+#include "report/dashboard.h"
+#include "report/painter.h"
+#include "report/screen.h"
 
-#define LIVE_MS     100u
-#define PLAIN_MS    5000u
-#define RATE_MS     1000u /* the rate is of the latest whole window of this length */
-#define COLUMNS_MAX 200
-#define COLUMNS     80 /* of a terminal that does not tell */
-#define CLEAR_LINE  "\r\033[K"
+#define PAINT_S 0.35 /* of a terminal: three times a second */
+#define PLAIN_S 5.0
+#define PLAIN_COLUMNS \
+  199u                /* a log has no width; what does not fit is taken from the phase's name */
+#define ROWS_LEAST 2u /* of a window: a line, and the one that is the caller's */
 
 struct progress {
   FILE *out;
-  bool live, shown;
+  bool shown, painted; /* the picture stands there now */
   size_t phase;
-  uint64_t shown_ms;
-  uint64_t rate_ms, rate_handshakes;
-  double per_s;
+  bool paused;
+  double shown_s;
+  struct rates rates;
 };
 
 struct progress *progress_create(FILE *out)
 {
   struct progress *progress = calloc(1, sizeof *progress);
-  if (progress == NULL) return NULL;
-  progress->out = out;
-  progress->live = isatty(fileno(out)) != 0;
+  if (progress != NULL) progress->out = out;
   return progress;
 }
 
-static void measure_rate(struct progress *progress, const struct progress_state *state)
+bool progress_is_due(const struct progress *progress, const struct onlooker_view *view,
+                     bool terminal)
 {
-  uint64_t passed_ms = state->now_ms - progress->rate_ms;
-  if (passed_ms < RATE_MS) return;
-  progress->per_s =
-      (double) (state->handshakes - progress->rate_handshakes) * 1000.0 / (double) passed_ms;
-  progress->rate_ms = state->now_ms;
-  progress->rate_handshakes = state->handshakes;
+  bool news = progress->phase != view->phase || progress->paused != view->paused;
+  double since_s = view->now_s - progress->shown_s;
+  if (!progress->shown) return true;
+  return terminal ? since_s >= PAINT_S : news || since_s >= PLAIN_S;
 }
 
-static bool is_due(const struct progress *progress, const struct progress_state *state)
-{
-  if (!progress->shown || progress->phase != state->phase) return true;
-  return state->now_ms - progress->shown_ms >= (progress->live ? LIVE_MS : PLAIN_MS);
-}
-
-static void describe_left(const struct progress_state *state, char *out, size_t size)
-{
-  out[0] = '\0';
-  if (state->deadline_ms <= state->now_ms) return;
-  unsigned long long left_s = (state->deadline_ms - state->now_ms) / 1000;
-  snprintf(out, size, "  %llu:%02llu left", left_s / 60, left_s % 60);
-}
-
-/* A longer line would wrap, and could not be redrawn then; the last column stays free. A log has no
-   width. */
-static int width_of(const struct progress *progress)
-{
-  struct winsize window = {0};
-  if (!progress->live) return COLUMNS_MAX - 1;
-  bool told = ioctl(fileno(progress->out), TIOCGWINSZ, &window) == 0 && window.ws_col > 0;
-  int columns = told ? window.ws_col : COLUMNS;
-  return columns < COLUMNS_MAX ? columns - 1 : COLUMNS_MAX - 1;
-}
+/* --- A log ------------------------------------------------------------------------------------ */
 
 /* The name gives way to the figures. */
-static void describe(const struct progress *progress, const struct progress_state *state,
-                     char line[COLUMNS_MAX])
+static void print_line(const struct progress *progress, const struct onlooker_view *view)
 {
-  char text[2 * COLUMNS_MAX], where[64], figures[COLUMNS_MAX], left[32];
-  int width = width_of(progress);
-  describe_left(state, left, sizeof left);
-  size_t phase = state->phase <= state->phase_count ? state->phase : state->phase_count;
-  int where_size = snprintf(where, sizeof where, "phase %zu/%zu", phase, state->phase_count);
+  char where[64], figures[160], left[32] = "";
+  bool over = view->phase > view->phase_count;
+  const char *name = over ? "verdict" : view->phase_name;
+  unsigned long left_s = dashboard_left_s(view) > 0 ? (unsigned long) dashboard_left_s(view) : 0;
+  if (left_s > 0) snprintf(left, sizeof left, "  %lu:%02lu left", left_s / 60, left_s % 60);
+  int where_size =
+      snprintf(where, sizeof where, "phase %zu/%zu%s ", over ? view->phase_count : view->phase,
+               view->phase_count, view->paused ? " paused after" : "");
+  int figures_size =
+      snprintf(figures, sizeof figures, "  online %zu/%zu  handshakes %.0f/s  failures %.0f%s",
+               view->online, view->wanted, progress->rates.per_s[RATE_HANDSHAKES],
+               metrics_value(view->results->metrics, METRIC_CONNECT_FAILED), left);
   /* the devices are switched off, as planned */
-  bool over = state->phase > state->phase_count && state->wanted == 0;
-  int figures_size = snprintf(
-      figures, sizeof figures, "  online %zu/%zu  handshakes %.0f/s  failures %llu%s",
-      state->online, state->wanted, progress->per_s, (unsigned long long) state->failures, left);
-  if (over) figures[figures_size = 0] = '\0';
-  int room = width - 1 - where_size - figures_size;
-  snprintf(text, sizeof text, "%s %.*s%s", where,
-           (int) text_fit(state->phase_name, COLUMNS_MAX, room > 0 ? (size_t) room : 0),
-           state->phase_name, figures);
-  snprintf(line, COLUMNS_MAX, "%.*s",
-           (int) text_fit(text, COLUMNS_MAX - 1, width > 0 ? (size_t) width : 0), text);
+  if (over && view->wanted == 0) figures[figures_size = 0] = '\0';
+  fputs(where, progress->out);
+  screen_put(progress->out, name, PLAIN_COLUMNS - (size_t) (where_size + figures_size));
+  fprintf(progress->out, "%s\n", figures);
+  fflush(progress->out);
 }
 
-void progress_update(struct progress *progress, const struct progress_state *state)
+/* --- A terminal ------------------------------------------------------------------------------- */
+
+/* The last column stays free: what ends there wraps in some terminals. */
+static void paint(struct progress *progress, const struct onlooker_view *view,
+                  const struct terminal *terminal)
 {
-  measure_rate(progress, state);
-  if (!is_due(progress, state)) return;
-  char line[COLUMNS_MAX];
-  describe(progress, state, line);
-  if (progress->live)
-    fprintf(progress->out, CLEAR_LINE "%s", line);
-  else
-    fprintf(progress->out, "%s\n", line);
-  fflush(progress->out);
+  char *text = NULL;
+  size_t size, lines;
+  FILE *page = open_memstream(&text, &size);
+  if (page == NULL) return;
+  lines = dashboard_draw(view, &progress->rates, terminal->columns - 1, terminal->rows - 1, page);
+  if (fclose(page) == 0) painter_show(progress->out, text, lines);
+  progress->painted = true;
+  free(text);
+}
+
+void progress_show(struct progress *progress, const struct onlooker_view *view,
+                   const struct terminal *terminal)
+{
+  if (terminal != NULL && !terminal->ready)
+    return; /* the run does not wait for who has stopped it */
+  rates_see(&progress->rates, view);
+  if (terminal == NULL)
+    print_line(progress, view);
+  else if (terminal->rows >= ROWS_LEAST && terminal->columns > 1)
+    paint(progress, view, terminal);
   progress->shown = true;
-  progress->shown_ms = state->now_ms;
-  progress->phase = state->phase;
+  progress->shown_s = view->now_s;
+  progress->phase = view->phase;
+  progress->paused = view->paused;
+}
+
+void progress_hide(struct progress *progress)
+{
+  if (progress == NULL || !progress->painted) return;
+  painter_clear(progress->out);
+  progress->painted = false;
 }
 
 void progress_destroy(struct progress *progress)
 {
-  if (progress == NULL) return;
-  if (progress->live && progress->shown) {
-    fputs(CLEAR_LINE, progress->out);
-    fflush(progress->out);
-  }
+  progress_hide(progress);
   free(progress);
 }

@@ -1,35 +1,37 @@
-/* How far a run is, while it runs. On a terminal one live line:
+/* How far a run is, while it runs: from the same view as the live page, and with no clock inside.
+ * On a terminal a picture of some lines that is redrawn in its place (dashboard.h), elsewhere (CI
+ * logs, NO_COLOR, a dumb terminal) a plain line when the phase changes, the run pauses or goes on,
+ * and every 5 s:
  *
  *     phase 3/8 teach the fleet root B  online 950/1000  handshakes 212/s  failures 0  1:12 left
- *
- * elsewhere (CI logs) a plain line when the phase changes and every 5 s. No clock inside: the time
- * is handed in.
  */
 #ifndef FLEETSIM_PROGRESS_H
 #define FLEETSIM_PROGRESS_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include <stdbool.h>
 #include <stdio.h>
 
-struct progress_state {
-  uint64_t now_ms;           /* since the run began */
-  size_t phase, phase_count; /* from 1; above phase_count when all are done */
-  const char *phase_name;
-  size_t online, wanted;
-  uint64_t handshakes, failures; /* so far */
-  uint64_t deadline_ms;          /* when the run ends at the latest, 0: not known */
-};
+#include "base/terminal.h"
+#include "report/onlooker.h"
 
 struct progress;
 
-/* Live if `out` is a terminal. NULL when memory is short: a run can do without. */
+/* NULL when memory is short: a run can do without. */
 struct progress *progress_create(FILE *out);
 
-/* Prints if it is time to; cheap enough for every turn of an event loop. */
-void progress_update(struct progress *progress, const struct progress_state *state);
+/* Whether it is time to show something; cheap enough for every turn of an event loop. Of the view
+ * only what is not in its results is looked at. `terminal`: `out` is one. */
+bool progress_is_due(const struct progress *progress, const struct onlooker_view *view,
+                     bool terminal);
 
-/* Clears the live line, so that what follows begins at the left. */
+/* Shows it. `terminal`: what `out` is now; NULL: none that can be painted on. */
+void progress_show(struct progress *progress, const struct onlooker_view *view,
+                   const struct terminal *terminal);
+
+/* Clears the picture: something else is to be printed, which begins at the left. NULL: nothing. */
+void progress_hide(struct progress *progress);
+
+/* The same, for good. */
 void progress_destroy(struct progress *progress);
 
 #endif

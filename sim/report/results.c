@@ -174,11 +174,11 @@ int results_page(const struct results *results, const char *folder, struct error
   return status;
 }
 
-void results_print(const struct results *results, FILE *out, bool colour)
+void results_print(const struct results *results, FILE *out, const struct results_extent *extent)
 {
   json_t *tree = results_json(results);
   if (tree != NULL)
-    summary_print(tree, out, colour);
+    summary_print(tree, out, extent);
   else
     fprintf(out, "%s: not enough memory for the summary\n", results->verdict);
   json_decref(tree);

@@ -224,8 +224,15 @@ int results_conclude(struct results *results, struct events *events, double t_s,
  * verdict and nothing else vouches for that. In a build without the page: nothing, and 0. */
 int results_page(const struct results *results, const char *folder, struct error *error);
 
-/* Prints the summary (at most 24 lines of 80 columns for a usual run). */
-void results_print(const struct results *results, FILE *out, bool colour);
+/* How a summary is wanted: all of it, or no more than a window takes. */
+struct results_extent {
+  bool colour;
+  bool verdict_only; /* with the sentences that belong to it */
+  size_t rows;       /* what has passed is left out until so many lines are enough; 0: nothing is */
+};
+
+/* Prints the summary, in lines of at most 80 columns. */
+void results_print(const struct results *results, FILE *out, const struct results_extent *extent);
 
 /* Prints the same summary from folder/results.json; returns the exit code that it holds, or -1 with
  * an error when the file is missing, cut off, of another schema, contradicts itself, or has no end

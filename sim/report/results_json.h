@@ -66,6 +66,6 @@ int junit_write(const json_t *tree, const char *path, char sha256[DIGEST_TEXT],
 json_t *results_json_load(const char *folder, struct error *error);
 
 /* The one-screen summary. */
-void summary_print(const json_t *tree, FILE *out, bool colour);
+void summary_print(const json_t *tree, FILE *out, const struct results_extent *extent);
 
 #endif

@@ -244,7 +244,7 @@ int results_reprint(const char *folder, FILE *out, bool colour, struct error *er
     so_far_print(folder, out, colour);
     return -1;
   }
-  summary_print(tree, out, colour);
+  summary_print(tree, out, &(struct results_extent){.colour = colour});
   int code = (int) json_integer_value(json_object_get(tree, "exit_code"));
   json_decref(tree);
   return code;

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -26,6 +27,15 @@ static void put_printable(FILE *out, const char *text, size_t size)
   }
 }
 
+void screen_put(FILE *out, const char *text, size_t columns)
+{
+  static const char dots[] = "...";
+  bool cut = text_columns(text) > columns;
+  size_t ending = !cut ? 0 : columns < sizeof dots - 1 ? columns : sizeof dots - 1;
+  put_printable(out, text, cut ? text_fit(text, SIZE_MAX, columns - ending) : strlen(text));
+  fprintf(out, "%.*s", (int) ending, dots);
+}
+
 void screen_line(FILE *out, const char *format, ...)
 {
   char text[SCREEN_TEXT];
@@ -34,9 +44,8 @@ void screen_line(FILE *out, const char *format, ...)
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
   text_trim(text);
-  bool cut = text_columns(text) > SCREEN_COLUMNS;
-  put_printable(out, text, cut ? text_fit(text, sizeof text, SCREEN_COLUMNS - 3) : strlen(text));
-  fputs(cut ? "...\n" : "\n", out);
+  screen_put(out, text, SCREEN_COLUMNS);
+  fputc('\n', out);
 }
 
 const char *screen_cell(const char *text, size_t columns, char out[SCREEN_CELL])
@@ -50,20 +59,25 @@ const char *screen_cell(const char *text, size_t columns, char out[SCREEN_CELL])
   return out;
 }
 
+/* Of a word that no line has room for, as a path may be: what fits on one. Whole words else. */
+static size_t piece_of(const char *text, size_t columns)
+{
+  size_t size = strcspn(text, " "), fits = text_fit(text, size, columns);
+  return fits > 0 ? fits : size;
+}
+
 void screen_paragraph(FILE *out, int indent, const char *text)
 {
-  int column = 0;
+  size_t column = 0, room = SCREEN_COLUMNS - (size_t) indent;
   while (*text != '\0') {
-    size_t size = strcspn(text, " ");
-    char word[SCREEN_TEXT];
-    size_t kept = size < sizeof word ? size : sizeof word - 1;
-    memcpy(word, text, kept);
-    word[kept] = '\0';
-    int width = (int) text_columns(word);
+    size_t size = piece_of(text, room), width = 0;
+    char word[4 * SCREEN_COLUMNS + SCREEN_CELL];
+    snprintf(word, sizeof word, "%.*s", (int) size, text);
+    width = text_columns(word);
     bool fits = column > 0 && column + 1 + width <= SCREEN_COLUMNS;
     if (column > 0) fputc(fits ? ' ' : '\n', out);
     if (!fits) fprintf(out, "%*s", indent, "");
-    column = fits ? column + 1 + width : indent + width;
+    column = fits ? column + 1 + width : (size_t) indent + width;
     put_printable(out, text, size);
     text += size + strspn(text + size, " ");
   }

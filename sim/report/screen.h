@@ -10,13 +10,17 @@
 #define SCREEN_CELL    256u
 #define SCREEN_TEXT    2048u
 
-/* One line of at most SCREEN_COLUMNS columns; what is longer ends in "...". */
+/* What can be seen of a text, cut to so many columns; what is longer ends in "...". */
+void screen_put(FILE *out, const char *text, size_t columns);
+
+/* One line of at most SCREEN_COLUMNS columns. */
 void screen_line(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The text in a column of a table: cut, or filled up with spaces. Returns `out`. */
 const char *screen_cell(const char *text, size_t columns, char out[SCREEN_CELL]);
 
-/* Whole text, broken at spaces, every line indented: what says why is never cut. */
+/* Whole text, broken at spaces, and between letters where a word has more than a line; every line
+ * indented: what says why is never cut. */
 void screen_paragraph(FILE *out, int indent, const char *text);
 
 #endif

@@ -19,28 +19,6 @@
 #define SAME_MS     300u /* a terminal that closes sends its signal twice */
 #define TEARDOWN_MS 8000u
 
-static void show_progress(struct stage *stage)
-{
-  if (stage->progress == NULL || stage->fleet == NULL || stage->asking) return;
-  struct fleet_census census;
-  fleet_census(stage->fleet, &census);
-  const struct scenario *scenario = stage->scenario;
-  bool in_phase = stage->phase < scenario->phase_count;
-  const struct progress_state state = {
-      .now_ms = stage_elapsed_ms(stage),
-      .phase = stage->phase + 1,
-      .phase_count = scenario->phase_count,
-      .phase_name = in_phase ? scenario->phases[stage->phase].name : "verdict",
-      .online = census.online,
-      .wanted = census.wanted,
-      .handshakes = (uint64_t) (metrics_value(stage->metrics, METRIC_HANDSHAKE_FULL) +
-                                metrics_value(stage->metrics, METRIC_HANDSHAKE_RESUMED)),
-      .failures = (uint64_t) metrics_value(stage->metrics, METRIC_CONNECT_FAILED),
-      .deadline_ms = scenario->run_limit_ms + run_held_ms(stage),
-  };
-  progress_update(stage->progress, &state);
-}
-
 static void check_limit(struct stage *stage)
 {
   uint64_t elapsed_ms = stage_elapsed_ms(stage) - run_held_ms(stage);
@@ -77,7 +55,7 @@ static void on_tick(void *ctx)
   check_limit(stage);
   run_look_at_brake(stage);
   stage_muster_look(stage);
-  show_progress(stage);
+  run_show_progress(stage);
   run_show(stage);
   if (stage->events == NULL || world_now_ms(stage->world) < stage->flush_at_ms) return;
   stage->flush_at_ms = world_now_ms(stage->world) + FLUSH_MS;
@@ -89,7 +67,10 @@ static void on_interrupt(void *ctx, int number)
   struct stage *stage = ctx;
   uint64_t now_ms = world_now_ms(stage->world);
   bool again = stage->interrupted && now_ms - stage->interrupted_ms > SAME_MS;
-  if (again) _Exit(EXIT_CODE_INTERRUPTED); /* asked twice: the children end with us */
+  if (again) { /* asked twice: the children end with us */
+    progress_hide(stage->progress);
+    _Exit(EXIT_CODE_INTERRUPTED);
+  }
   if (stage->interrupted) return;
   stage->interrupted = true;
   stage->interrupted_ms = now_ms;

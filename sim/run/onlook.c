@@ -1,6 +1,7 @@
 /* A run as its onlooker sees it: put together at a beat where somebody wants it, and once more when
  * it has ended. Looking measures nothing and changes nothing that the verdict is made of. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "run/parts.h"
 #include "stage/gauges.h"
@@ -38,18 +39,25 @@ static void see_fleet(const struct stage *stage, struct onlooker_view *view)
   view->attempts_open = census.attempts_open;
 }
 
-static void show(struct stage *stage, unsigned wants, bool ended)
+static struct onlooker_view see(const struct stage *stage, bool ended)
 {
-  const struct onlooker *onlooker = stage->options->onlooker;
   struct onlooker_view view = {.results = &stage->results,
                                .ended = ended,
                                .now_s = (double) stage_elapsed_ms(stage) / 1000.0,
                                .limit_s = (double) stage->scenario->run_limit_ms / 1000.0,
+                               .held_s = (double) run_held_ms(stage) / 1000.0,
                                .pausing = stage->pause_asked,
                                .paused = stage->paused};
   see_phase(stage, &view);
   see_gate(stage, &view);
   see_fleet(stage, &view);
+  return view;
+}
+
+static void show(struct stage *stage, unsigned wants, bool ended)
+{
+  const struct onlooker *onlooker = stage->options->onlooker;
+  struct onlooker_view view = see(stage, ended);
   onlooker->look(onlooker->ctx, wants, &view); /* live_look, where there is a live page */
 }
 
@@ -68,4 +76,15 @@ void run_show_end(struct stage *stage)
   stage->ended = true;
   if (stage->options->onlooker == NULL || stage->metrics == NULL) return;
   show(stage, ONLOOKER_WANTS_DOCUMENT | ONLOOKER_WANTS_METRICS, true);
+}
+
+void run_show_progress(struct stage *stage)
+{
+  struct terminal terminal;
+  if (stage->progress == NULL || stage->fleet == NULL || stage->asking) return;
+  struct onlooker_view view = see(stage, false);
+  if (!progress_is_due(stage->progress, &view, stage->paints)) return;
+  bool paints = stage->paints && world_terminal(stage->world, STDERR_FILENO, &terminal);
+  stage_measure_process(stage);
+  progress_show(stage->progress, &view, paints ? &terminal : NULL);
 }

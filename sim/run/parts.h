@@ -45,6 +45,8 @@ enum scenario_account run_shortfall_accounts(struct stage *stage, const struct s
 /* onlook.c: at every beat; and once the results are written. */
 void run_show(struct stage *stage);
 void run_show_end(struct stage *stage);
+/* At every beat: on this terminal, or in this log. */
+void run_show_progress(struct stage *stage);
 
 /* by_hand.c. Hear: at every beat, what its onlooker asks of the run. Pause: between two phases, where
  * that was asked. Held: for so long it has paused so far, which is not limits.run's. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/host_port.h"
 #include "crypto/p256_host.h"
@@ -297,6 +298,13 @@ static int begin_fleet(struct stage *stage)
   return !given && stage_learn_fleet(stage) != 0 ? -1 : run_check_needs(stage);
 }
 
+static void begin_progress(struct stage *stage)
+{
+  struct terminal terminal;
+  stage->paints = world_terminal(stage->world, STDERR_FILENO, &terminal);
+  stage->progress = progress_create(stderr);
+}
+
 int run_setup(struct stage *stage)
 {
   const struct stage_options *options = stage->options;
@@ -318,7 +326,7 @@ int run_setup(struct stage *stage)
             stage_ota_withdraw(stage, true) == 0;
   }
   if (ready) world_measure_delay(stage->world, true);
-  if (!options->quiet) stage->progress = progress_create(stderr);
+  if (!options->quiet) begin_progress(stage);
   if (!ready) run_out_begin_refused(stage);
   if (!ready) stage_abort(stage, &stage->error);
   return ready ? 0 : -1;

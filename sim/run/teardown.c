@@ -12,6 +12,7 @@
 #include "stage/muster.h"
 #include "stage/nodes.h"
 #include "stage/tokens.h"
+#include "stage/wait.h"
 
 #define TEARDOWN_MS 8000u
 
@@ -28,6 +29,7 @@ static void must_be_closed(struct stage *stage, const bool *flag, const char *wh
   if (!stage->stuck) turn_until(stage, flag, TEARDOWN_MS);
   if (*flag || stage->stuck) return;
   stage->stuck = true;
+  stage_clear_terminal(stage);
   fprintf(stderr,
           "fleetsim: %s did not end within %u s and is left as it is; the results are not touched "
           "by that\n",

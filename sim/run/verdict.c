@@ -153,6 +153,18 @@ static enum exit_code decide(struct stage *stage)
   return failed ? EXIT_CODE_FAIL : EXIT_CODE_PASS;
 }
 
+/* In a window beside it: the line that says where the results are, and the prompt of the shell. */
+#define ROWS_OF_OTHERS 2u
+
+static void print_results(const struct stage *stage)
+{
+  struct terminal terminal;
+  struct results_extent extent = {.verdict_only = stage->options->quiet};
+  extent.colour = world_terminal(stage->world, STDOUT_FILENO, &terminal);
+  if (extent.colour && terminal.rows > ROWS_OF_OTHERS) extent.rows = terminal.rows - ROWS_OF_OTHERS;
+  results_print(&stage->results, stdout, &extent);
+}
+
 enum exit_code run_verdict(struct stage *stage)
 {
   struct results *results = &stage->results;
@@ -177,9 +189,7 @@ enum exit_code run_verdict(struct stage *stage)
   if (results_page(results, stage->options->out, &error) != 0)
     fprintf(stderr, "fleetsim: %s; the results are whole: 'fleetsim report --html %s' makes it\n",
             error.text, stage->options->out);
-  if (!stage->options->quiet) {
-    results_print(results, stdout, isatty(STDOUT_FILENO) != 0);
-    stage->error.text[0] = '\0'; /* told */
-  }
+  print_results(stage);
+  stage->error.text[0] = '\0'; /* told */
   return results->exit_code;
 }

@@ -1,8 +1,8 @@
 /* From a file's texts to a checked scenario. The parts are apart by what they look at: check.c the
- * head of the file and the phases, broker_check.c the broker, product_check.c its kind, steps_check.c one step by its kind,
- * who_check.c the devices it is for, credentials_check.c who clients say they are, payload_check.c
- * what telemetry is made of, ota_check.c firmware images, expr_check.c one expression,
- * story.c the order of it all.
+ * head of the file and the phases, broker_check.c the broker, product_check.c its kind,
+ * steps_check.c one step by its kind, who_check.c the devices it is for, credentials_check.c who
+ * clients say they are, payload_check.c what telemetry is made of, ota_check.c firmware images,
+ * expr_check.c one expression, story.c the order of it all.
  */
 #ifndef FLEETSIM_SCENARIO_CHECK_H
 #define FLEETSIM_SCENARIO_CHECK_H
@@ -20,8 +20,8 @@ int check_url(const struct take *t, const char *at, const char *key, const char 
 /* broker and targets. */
 int check_broker(const struct take *t, const struct raw_scenario *raw, struct scenario *out);
 
-/* broker.kind and what goes with it; then, when all of the file is known, what it asks that a broker of
- * this kind cannot do. */
+/* broker.kind and what goes with it; then, when all of the file is known, what it asks that a
+ * broker of this kind cannot do. */
 int check_product(const struct take *t, const struct raw_broker *raw, struct scenario *out);
 int check_product_skills(const struct take *t, const struct raw_scenario *raw,
                          const struct scenario *scenario);
@@ -104,8 +104,8 @@ int check_who(const struct take *t, const char *at, const struct check_who *who,
    then. */
 int check_ota(const struct take *t, const struct raw_scenario *raw, struct scenario *out);
 
-/* When an expression is judged. A gate may wait ("within"), for 60 s unless it says otherwise; what is
- * counted when the run is over can be read at its end alone. */
+/* When an expression is judged. A gate may wait ("within"), for 60 s unless it says otherwise; what
+ * is counted when the run is over can be read at its end alone. */
 enum check_when { CHECK_AS_GATE, CHECK_IN_RUN, CHECK_AT_END };
 int check_expr(const struct take *t, const char *at, const char *text,
                const struct scenario *scenario, enum check_when when, struct expr *out);

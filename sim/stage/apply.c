@@ -294,7 +294,9 @@ void stage_forget_own_keys(struct stage *stage)
       struct broker_pair files =
           broker_chain_place(stage->nodes[n].broker, (enum broker_listener) l);
       struct error error;
-      if (files_remove(files.key, &error) != 0) fprintf(stderr, "fleetsim: %s\n", error.text);
+      if (files_remove(files.key, &error) == 0) continue;
+      stage_clear_terminal(stage);
+      fprintf(stderr, "fleetsim: %s\n", error.text);
     }
 }
 

@@ -10,6 +10,7 @@
 #include "pki/image_cause.h"
 #include "stage/firmware.h"
 #include "stage/folder.h"
+#include "stage/wait.h"
 
 #define FILE_MAX (64u * 1024u * 1024u)
 
@@ -38,6 +39,7 @@ static int examine(const struct stage *stage, struct stage_image *image, const c
     return error_set(error, EXIT_CODE_USAGE, "%.400s is no image that a device would take: %s",
                      file, PKI_IMAGE_PADDED_SENTENCE);
   pki_image_note(&source, info, cause);
+  if (cause[0] != '\0') stage_clear_terminal(stage);
   if (cause[0] != '\0') fprintf(stderr, "fleetsim: note: %.400s: %s\n", file, cause);
   image->version = info->version;
   image->counter = info->counter;

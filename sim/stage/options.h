@@ -15,7 +15,7 @@ struct stage_options {
   const char *fleet;
   bool compressed;                    /* the list of events */
   bool overwrite;                     /* an earlier run's results in `out` may be lost */
-  bool quiet;                         /* no progress and no summary */
+  bool quiet;                         /* no progress, and of the summary the verdict alone */
   bool yes;                           /* answer every prompt with Enter */
   const char *const *allowed_targets; /* hosts beyond loopback that the command line names */
   size_t allowed_count;

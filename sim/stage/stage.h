@@ -156,7 +156,8 @@ struct stage {
   struct permit permit; /* where it may send beyond loopback (allowed.c) */
   const char *permitted[STAGE_ALLOWED_MAX];
   bool aborted, interrupted;
-  bool asking; /* a person is being asked: the live line keeps quiet */
+  bool asking; /* a person is being asked: nothing is painted over that */
+  bool paints; /* the progress is a picture on a terminal */
 
   struct world *world; /* the caller's, settled at the end */
   bool ticked;

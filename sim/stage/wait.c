@@ -13,6 +13,11 @@ double stage_event_s(const struct stage *stage)
   return (double) (world_now_us(stage->world) - stage->began_ms * 1000) / 1e6;
 }
 
+void stage_clear_terminal(const struct stage *stage)
+{
+  progress_hide(stage->progress);
+}
+
 enum stage_waited stage_wait(struct stage *stage, bool (*done)(struct stage *stage, void *ctx),
                              void *ctx, uint64_t within_ms)
 {

@@ -19,6 +19,10 @@ bool stage_yield(struct stage *stage);
 /* Condition for stage_wait: every device that the plan wants is online. */
 bool stage_is_complete(struct stage *stage, void *ctx);
 
+/* Before something is printed for a person in the midst of a run: the picture of how it goes is
+   gone from the terminal, until it is time for the next one. */
+void stage_clear_terminal(const struct stage *stage);
+
 uint64_t stage_elapsed_ms(const struct stage *stage); /* as of this turn of the loop */
 double stage_event_s(const struct stage *stage);      /* as of now, by the devices' events' clock */
 

@@ -44,11 +44,13 @@ static enum step_outcome run_prompt(struct stage *stage, const struct scenario_s
     say_nobody(stage, step);
     return stage_give_up(stage);
   }
-  fprintf(stderr, "\n%s\nPress Enter to go on. ", step->say);
   stage->asking = true;
+  stage_clear_terminal(stage);
+  fprintf(stderr, "\n%s\nPress Enter to go on. ", step->say);
   enum stage_waited waited = stage_wait(stage, is_given, &given, UINT64_MAX);
   stage->asking = false;
   world_stop_asking(stage->world);
+  if (waited == STAGE_ABORTED) fputc('\n', stderr); /* nobody has pressed Enter */
   return waited == STAGE_ABORTED ? STEP_ABORTED : STEP_DONE;
 }
 

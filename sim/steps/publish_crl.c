@@ -6,6 +6,7 @@
 #include "scenario/units.h"
 #include "stage/crls.h"
 #include "stage/foresight.h"
+#include "stage/wait.h"
 #include "steps/internal.h"
 
 #define OFFSET_MAX_MS   (3650u * (uint64_t) 86400000u)
@@ -46,6 +47,7 @@ static int check_file(struct stage *stage, const struct scenario_step *step,
   /* what other makes of broker might think of it is of no interest to one of our own */
   bool ours = scenario_broker_is(stage->scenario, BROKER_OWNED); /* it is not opened yet */
   void (*warn)(void *, const char *) = ours ? NULL : tell_warning;
+  stage_clear_terminal(stage); /* there may be something to say */
   if (pki_check_crl_secrets(step->crl.file, error) != 0)
     return error_wrap(error, "%s:%d:%d", stage->scenario->file, step->line, step->column);
   if (pki_check_crls(stage->pki, step->crl.file, history, warn, (void *) (uintptr_t) step, error) ==

@@ -91,6 +91,11 @@ void world_stop_asking(struct world *world)
   world->ops->stop_asking(world);
 }
 
+bool world_terminal(const struct world *world, int descriptor, struct terminal *out)
+{
+  return world->ops->terminal(world, descriptor, out);
+}
+
 struct backend *world_backend(struct world *world)
 {
   return world->ops->backend(world);

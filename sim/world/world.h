@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/terminal.h"
 
 struct backend;          /* net/backend.h */
 struct sockaddr_storage; /* <sys/socket.h> */
@@ -70,6 +71,7 @@ struct world_ops {
   bool (*settle)(struct world *world, uint64_t within_ms);
   int (*ask)(struct world *world, void (*answered)(void *ctx), void *ctx);
   void (*stop_asking)(struct world *world);
+  bool (*terminal)(const struct world *world, int descriptor, struct terminal *out);
   struct backend *(*backend)(struct world *world);
   struct uv_loop_s *(*loop)(struct world *world);
 };
@@ -142,6 +144,10 @@ int world_ask(struct world *world, void (*answered)(void *ctx), void *ctx);
 
 /* After world_ask, whether it was answered or not: nothing comes any more. May turn the loop. */
 void world_stop_asking(struct world *world);
+
+/* Whether output or errors (STDOUT_FILENO, STDERR_FILENO) go to a terminal that may be painted on,
+ * and its size. */
+bool world_terminal(const struct world *world, int descriptor, struct terminal *out);
 
 /* --- What is beyond it ------------------------------------------------------------------------ */
 

@@ -289,6 +289,12 @@ static void stop_asking(struct world *world)
   while (w->asking) uv_run(&w->loop, UV_RUN_ONCE);
 }
 
+static bool terminal_of(const struct world *world, int descriptor, struct terminal *out)
+{
+  (void) world;
+  return terminal_look(descriptor, out);
+}
+
 /* --- What is beyond it ------------------------------------------------------------------------ */
 
 static struct backend *backend_of(struct world *world)
@@ -322,6 +328,7 @@ static const struct world_ops ops = {
     .settle = settle,
     .ask = ask,
     .stop_asking = stop_asking,
+    .terminal = terminal_of,
     .backend = backend_of,
     .loop = loop_of,
 };

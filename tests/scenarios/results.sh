@@ -94,7 +94,7 @@ mkdir -p other.keys && "$fleetsim" pki make other.keys/fleet --devices 2 >/dev/n
 expect "a fleet of somebody's own is not taken for a run's" 2 "other.keys.*holds what no run has put there" \
   "$fleetsim" run "$short" --out other
 rm -rf other other.keys
-expect "keys lie where they are asked for" 0 "^fleet none 0 " sh -c '"$1" run "$2" --out placed --keys safe/here --quiet
+expect "keys lie where they are asked for" 0 "^fleet none 0 " sh -c '"$1" run "$2" --out placed --keys safe/here --quiet >/dev/null
   echo $(ls safe/here | grep -x fleet) $(ls -d placed.keys 2>/dev/null || echo none) $(grep -rl "PRIVATE KEY" placed | wc -l)' \
   sh "$fleetsim" "$short"
 "$fleetsim" pki make alone --devices 2 --roots A,B,spare >/dev/null
@@ -115,12 +115,12 @@ expect "the folder for results takes no keys" 2 "cannot lie in apart, which is t
 expect "nor does one in it" 2 "cannot lie in .*apart/keys, which is the folder for results, or in it" \
   "$fleetsim" run "$short" --out apart --keys apart/keys
 expect "the fleet of the run before goes with what it was, unless it is the one that is given" 0 "^ca none " sh -c '
-  "$1" run "$2" --out again --quiet && "$1" run "$2" --out again --overwrite --fleet again.keys/fleet --quiet
-  echo $(ls again.keys/fleet | head -n 1) $("$1" run "$2" --out again --overwrite --fleet alone --quiet; ls -d again.keys/fleet 2>/dev/null || echo none)' \
+  "$1" run "$2" --out again --quiet >/dev/null && "$1" run "$2" --out again --overwrite --fleet again.keys/fleet --quiet >/dev/null
+  echo $(ls again.keys/fleet | head -n 1) $("$1" run "$2" --out again --overwrite --fleet alone --quiet >/dev/null; ls -d again.keys/fleet 2>/dev/null || echo none)' \
   sh "$fleetsim" "$short"
 
 expect "what somebody has put among them stays" 0 "^ca " sh -c '
-  cp -r alone again.keys/imported && "$1" run "$2" --out again --overwrite --fleet again.keys/imported --quiet && echo $(ls again.keys/imported)' \
+  cp -r alone again.keys/imported && "$1" run "$2" --out again --overwrite --fleet again.keys/imported --quiet >/dev/null && echo $(ls again.keys/imported)' \
   sh "$fleetsim" "$short"
 
 # A compressed list ----------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,6 +68,32 @@ static void columns_are_what_a_terminal_shows(void **state)
   assert_int_equal(text_columns("\xff\xfe"), 2);
 }
 
+#define WOMAN  "\xf0\x9f\x91\xa9"
+#define GIRL   "\xf0\x9f\x91\xa7"
+#define JOINED "\xe2\x80\x8d"
+#define WAVE   "\xf0\x9f\x91\x8b"
+#define TONE   "\xf0\x9f\x8f\xbd"
+#define FLAG   "\xf0\x9f\x87\xa9\xf0\x9f\x87\xaa"
+#define WARNS  "\xe2\x9a\xa0\xef\xb8\x8f"
+
+static void what_fits_never_ends_inside_what_people_take_for_one_letter(void **state)
+{
+  (void) state;
+  const char *const whole[] = {WOMAN JOINED GIRL, WAVE TONE, FLAG, WARNS, "e" ACCENT};
+  for (size_t w = 0; w < sizeof whole / sizeof *whole; w++) {
+    char text[64];
+    size_t size = strlen(whole[w]), columns = text_columns(whole[w]);
+    snprintf(text, sizeof text, "a%sb", whole[w]);
+    for (size_t c = 0; c <= columns; c++)
+      assert_int_equal(text_fit(text, SIZE_MAX, c), c == 0 ? 0 : c < 1 + columns ? 1 : 1 + size);
+    assert_int_equal(text_fit(text, SIZE_MAX, 1 + columns), 1 + size);
+    for (size_t bytes = 1; bytes <= size; bytes++)
+      assert_int_equal(text_fit(text, bytes, SIZE_MAX), 1);
+  }
+  assert_int_equal(text_fit(FLAG FLAG, SIZE_MAX, 3), strlen(FLAG));
+  assert_int_equal(text_columns(FLAG WARNS), 4);
+}
+
 static void what_fits_never_ends_inside_a_letter_nor_in_half_a_wide_one(void **state)
 {
   (void) state;
@@ -120,6 +147,7 @@ int main(void)
       cmocka_unit_test(what_snprintf_cut_is_trimmed_and_what_is_whole_stays),
       cmocka_unit_test(columns_are_what_a_terminal_shows),
       cmocka_unit_test(what_fits_never_ends_inside_a_letter_nor_in_half_a_wide_one),
+      cmocka_unit_test(what_fits_never_ends_inside_what_people_take_for_one_letter),
       cmocka_unit_test(bytes_that_are_no_utf8_become_the_replacement_character),
       cmocka_unit_test(bytes_are_two_digits_each),
       cmocka_unit_test(an_error_that_is_too_long_ends_between_letters),

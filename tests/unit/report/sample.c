@@ -212,7 +212,7 @@ char *sample_printed(const struct sample *one, bool colour)
   size_t size;
   FILE *out = open_memstream(&text, &size);
   assert(out != NULL);
-  results_print(&one->results, out, colour);
+  results_print(&one->results, out, &(struct results_extent){.colour = colour});
   fclose(out);
   return text;
 }

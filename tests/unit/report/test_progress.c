@@ -1,49 +1,88 @@
+/* When something is shown, and as what: lines in a log, a picture in its place on a terminal. */
 #define _XOPEN_SOURCE 700
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "report/progress.h"
+#include "sample.h"
 
-static const struct progress_state teaching = {.phase = 3,
-                                               .phase_count = 8,
-                                               .phase_name = "teach the fleet root B",
-                                               .online = 950,
-                                               .wanted = 1000,
-                                               .deadline_ms = 72000};
+static const struct terminal window = {.columns = 80, .rows = 24, .ready = true};
 
-/* Updates every 20 ms of a made-up clock from 0 to `end_ms`, 200 handshakes a second. */
-static void run_until(struct progress *progress, struct progress_state state, uint64_t end_ms)
+static struct onlooker_view teaching(void)
 {
-  for (; state.now_ms <= end_ms; state.now_ms += 20, state.handshakes += 4)
-    progress_update(progress, &state);
+  metrics_destroy(sample.metrics);
+  sample.results.metrics = sample.metrics = metrics_create();
+  return (struct onlooker_view){.results = &sample.results,
+                                .phase = 3,
+                                .phase_count = 8,
+                                .phase_name = "teach the fleet root B",
+                                .step = "",
+                                .online = 950,
+                                .wanted = 1000,
+                                .limit_s = 72};
+}
+
+/* One look, where it is time to. */
+static void look(struct progress *progress, const struct onlooker_view *view,
+                 const struct terminal *terminal)
+{
+  if (progress_is_due(progress, view, terminal != NULL)) progress_show(progress, view, terminal);
+}
+
+/* Looks every 20 ms of a made-up clock from 0 until `end_s`, 200 handshakes a second. */
+static void run_until(struct progress *progress, struct onlooker_view *view, double end_s,
+                      const struct terminal *terminal)
+{
+  for (unsigned ms = 0; ms <= end_s * 1000; ms += 20) {
+    view->now_s = ms / 1000.0;
+    look(progress, view, terminal);
+    metrics_add(sample.metrics, METRIC_HANDSHAKE_FULL, 4);
+  }
+}
+
+static char *text_of(FILE *file)
+{
+  char *text = calloc(1, 65536);
+  assert_non_null(text);
+  rewind(file);
+  text[fread(text, 1, 65535, file)] = '\0';
+  fclose(file);
+  return text;
+}
+
+static size_t count(const char *text, const char *part)
+{
+  size_t n = 0;
+  for (; (text = strstr(text, part)) != NULL; text += strlen(part)) n++;
+  return n;
 }
 
 static void a_log_gets_a_line_per_phase_and_every_five_seconds(void **state)
 {
   (void) state;
-  char text[4096] = "";
   FILE *log = tmpfile();
-  assert_non_null(log);
+  struct onlooker_view view = teaching();
   struct progress *progress = progress_create(log);
-  run_until(progress, teaching, 12000);
-  progress_update(progress,
-                  &(struct progress_state){
-                      .now_ms = 12020, .phase = 4, .phase_count = 8, .phase_name = "drop A"});
-  progress_update(progress,
-                  &(struct progress_state){
-                      .now_ms = 12040, .phase = 9, .phase_count = 8, .phase_name = "verdict"});
+  run_until(progress, &view, 12, NULL);
+  view.now_s = 12.02;
+  view.limit_s = 0;
+  view.phase = 4;
+  view.phase_name = "drop A";
+  view.online = view.wanted = 0;
+  look(progress, &view, NULL);
+  view.phase = 9;
+  view.phase_name = "";
+  look(progress, &view, NULL);
+  progress_hide(progress);
   progress_destroy(progress);
-  rewind(log);
-  text[fread(text, 1, sizeof text - 1, log)] = '\0';
-  fclose(log);
+  char *text = text_of(log);
   assert_string_equal(
       text,
       "phase 3/8 teach the fleet root B  online 950/1000  handshakes 0/s  failures 0  1:12 left\n"
@@ -51,41 +90,105 @@ static void a_log_gets_a_line_per_phase_and_every_five_seconds(void **state)
       "phase 3/8 teach the fleet root B  online 950/1000  handshakes 200/s  failures 0  1:02 left\n"
       "phase 4/8 drop A  online 0/0  handshakes 200/s  failures 0\n"
       "phase 8/8 verdict\n");
+  free(text);
 }
 
-static void a_terminal_gets_one_line_that_is_redrawn_and_cleared(void **state)
+static void a_log_says_that_the_run_is_paused_and_goes_on(void **state)
 {
   (void) state;
-  int master = posix_openpt(O_RDWR | O_NOCTTY);
-  if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0) skip();
-  FILE *terminal = fopen(ptsname(master), "w");
-  assert_non_null(terminal);
+  FILE *log = tmpfile();
+  struct onlooker_view view = teaching();
+  struct progress *progress = progress_create(log);
+  look(progress, &view, NULL);
+  view.now_s = 2;
+  view.paused = true;
+  look(progress, &view, NULL);
+  view.now_s = 3;
+  view.held_s = 1;
+  view.paused = false;
+  look(progress, &view, NULL);
+  progress_destroy(progress);
+  char *text = text_of(log);
+  assert_string_equal(text, "phase 3/8 teach the fleet root B  online 950/1000  handshakes 0/s  "
+                            "failures 0  1:12 left\n"
+                            "phase 3/8 paused after teach the fleet root B  online 950/1000  "
+                            "handshakes 0/s  failures 0  1:10 left\n"
+                            "phase 3/8 teach the fleet root B  online 950/1000  handshakes 0/s  "
+                            "failures 0  1:10 left\n");
+  free(text);
+}
+
+static void a_terminal_is_painted_three_times_a_second_and_left_clear(void **state)
+{
+  (void) state;
+  FILE *terminal = tmpfile();
+  struct onlooker_view view = teaching();
   struct progress *progress = progress_create(terminal);
-  struct progress_state long_name = teaching;
-  long_name.phase_name =
-      "a phase whose name is much longer than any terminal line has room for, so it gives way";
-  run_until(progress, long_name, 300);
+  run_until(progress, &view, 2.01, &window);
+  progress_destroy(progress);
+  char *text = text_of(terminal);
+  assert_int_equal(count(text, "phase 3/8  teach the fleet root B"), 6);
+  /* as far up as down: the cursor is at the first of its lines again */
+  size_t down = count(text, "\n"), up = 0;
+  for (const char *at = text; (at = strstr(at, "\033[")) != NULL;) {
+    char *end;
+    unsigned long n = strtoul(at += 2, &end, 10);
+    if (*end == 'A') up += n;
+  }
+  assert_int_equal(up, down);
+  assert_true(down > 0);
+  assert_null(strstr(text, "\033[?")); /* no mode to be put back, as the cursor's */
+  assert_string_equal(text + strlen(text) - 4, "\r\033[J");
+  free(text);
+}
+
+static void nothing_is_written_while_somebody_has_stopped_the_terminal(void **state)
+{
+  (void) state;
+  FILE *terminal = tmpfile();
+  struct terminal stopped = window;
+  struct onlooker_view view = teaching();
+  struct progress *progress = progress_create(terminal);
+  stopped.ready = false;
+  run_until(progress, &view, 1, &stopped);
+  assert_int_equal(ftell(terminal), 0);
+  look(progress, &view, &window);
+  assert_true(ftell(terminal) > 0);
   progress_destroy(progress);
   fclose(terminal);
-  char text[4096] = "";
-  size_t size = 0;
-  for (ssize_t n; (n = read(master, text + size, sizeof text - 1 - size)) > 0;) size += (size_t) n;
-  close(master);
-  assert_null(strchr(text, '\n'));
-  size_t redrawn = 0;
-  for (char *line = strtok(text, "\r"); line != NULL; line = strtok(NULL, "\r")) {
-    redrawn++;
-    assert_memory_equal(line, "\033[K", 3);
-    assert_in_range(strlen(line), 3, 3 + 79);
-  }
-  assert_int_equal(redrawn, 5); /* at 0, 100, 200 and 300 ms, and cleared */
 }
+
+static void what_is_hidden_is_cleared_once_and_comes_again(void **state)
+{
+  (void) state;
+  FILE *terminal = tmpfile();
+  struct onlooker_view view = teaching();
+  struct progress *progress = progress_create(terminal);
+  progress_hide(progress); /* nothing is there so far */
+  assert_int_equal(ftell(terminal), 0);
+  look(progress, &view, &window);
+  progress_hide(progress);
+  long hidden = ftell(terminal);
+  progress_hide(progress);
+  assert_int_equal(ftell(terminal), hidden);
+  view.now_s = 1;
+  look(progress, &view, &window);
+  assert_true(ftell(terminal) > hidden);
+  progress_destroy(progress);
+  progress_hide(NULL);
+  fclose(terminal);
+}
+
+#define STORY(test) cmocka_unit_test_setup_teardown(test, sample_set_up, sample_take_down)
 
 int main(void)
 {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_log_gets_a_line_per_phase_and_every_five_seconds),
-      cmocka_unit_test(a_terminal_gets_one_line_that_is_redrawn_and_cleared),
+      STORY(a_log_gets_a_line_per_phase_and_every_five_seconds),
+      STORY(a_log_says_that_the_run_is_paused_and_goes_on),
+      STORY(a_terminal_is_painted_three_times_a_second_and_left_clear),
+      STORY(nothing_is_written_while_somebody_has_stopped_the_terminal),
+      STORY(what_is_hidden_is_cleared_once_and_comes_again),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -833,11 +833,129 @@ static void junit_is_xml_whatever_the_texts_hold(void **state)
   free(xml);
 }
 
+/* --- A window of few rows --------------------------------------------------------------------- */
+
+/* The lines of a summary that is to fit, each of them looked at; malloc'd. */
+static char *printed_to_fit(size_t rows, size_t *lines)
+{
+  char *text = NULL;
+  size_t size;
+  FILE *out = open_memstream(&text, &size);
+  assert_non_null(out);
+  results_print(&sample.results, out, &(struct results_extent){.rows = rows});
+  fclose(out);
+  *lines = 0;
+  for (char *at = text, *end; (end = strchr(at, '\n')) != NULL; at = end + 1, ++*lines) {
+    *end = '\0';
+    if (text_columns(at) > 80) fail_msg("%zu columns: %s", text_columns(at), at);
+    *end = '\n';
+  }
+  return text;
+}
+
+static void a_summary_that_fits_is_whole(void **state)
+{
+  (void) state;
+  size_t lines;
+  char *whole = sample_printed(&sample, false), *text = printed_to_fit(100, &lines);
+  assert_string_equal(text, whole);
+  free(text);
+  text = printed_to_fit(lines, &lines);
+  assert_string_equal(text, whole);
+  free(text);
+  free(whole);
+}
+
+static void no_line_is_wider_than_80_columns_whatever_is_named(void **state)
+{
+  (void) state;
+#define TEN(text) text text text text text text text text text text
+  size_t lines;
+  snprintf(sample.results.scenario_name, sizeof sample.results.scenario_name, TEN("a name "));
+  snprintf(sample.results.message, sizeof sample.results.message, "no file /%s is it there?",
+           TEN(TEN("f\xc3\xb6lder/")));
+  sample.results.verdict = "error";
+  sample.results.devices = 1000000;
+  sample.results.duration_s = 86399.9;
+  char *text = printed_to_fit(100, &lines); /* looks at each of them */
+  char *message = strstr(text, "\n  no file\n  /f\xc3\xb6lder/");
+  assert_non_null(message);
+  expect_contains(text, "is it there?\n");
+  size_t folders = 0;
+  for (char *at = message; (at = strstr(at, "\xc3\xb6")) != NULL; at++) folders++;
+  assert_int_equal(folders, 100); /* none is cut in two, or lost */
+  free(text);
+}
+
+static void one_that_does_not_says_what_failed_and_leaves_out_what_passed(void **state)
+{
+  (void) state;
+  size_t whole_lines, lines;
+  struct results_phase many[40];
+  for (size_t p = 0; p < 40; p++) {
+    many[p] = sample.phases[0];
+    snprintf(many[p].name, sizeof many[p].name, "phase %zu", p);
+  }
+  many[17].gate.pass = false;
+  sample.results.phases = many;
+  sample.results.phase_count = 40;
+  free(printed_to_fit(SIZE_MAX, &whole_lines));
+  for (size_t rows = 22; rows < whole_lines; rows++) {
+    char *text = printed_to_fit(rows, &lines);
+    if (lines > rows) fail_msg("%zu lines of %zu:\n%s", lines, rows, text);
+    assert_ptr_equal(strstr(text, "FAIL  root"), text);
+    expect_contains(text, "expected devices.lost == 0, observed 2");
+    expect_contains(text, "  phases       39 of 40 passed\nx phase 17");
+    expect_contains(text, "x devices.lost == 0: observed 2");
+    expect_contains(text, "x connect.tcp.reset");
+    expect_contains(text, "  failures     10 by 1 name, all expected\n");
+    expect_contains(text, "'fleetsim report' prints all of it\n");
+    assert_null(strstr(text, "phase 16"));
+    free(text);
+  }
+}
+
+static void of_more_failures_than_fit_the_others_are_counted(void **state)
+{
+  (void) state;
+  size_t lines;
+  for (int f = DEVICE_FAIL_NONE + 1; f < DEVICE_FAIL_COUNT; f++)
+    metrics_fail(sample.metrics, (enum device_failure) f, 7, false, "what was seen");
+  char *text = printed_to_fit(22, &lines), more[80];
+  if (lines > 22) fail_msg("%zu lines:\n%s", lines, text);
+  snprintf(more, sizeof more, "x failures     %d more names, unexpected\n",
+           DEVICE_FAIL_COUNT - 1 - 3);
+  expect_contains(text, more);
+  free(text);
+}
+
+static void the_verdict_alone_has_its_sentences(void **state)
+{
+  (void) state;
+  char *text = NULL;
+  size_t size;
+  FILE *out = open_memstream(&text, &size);
+  sample.results.brake = (struct results_brake){.set = true, .acted = 1, .when = "x > 3"};
+  results_print(&sample.results, out, &(struct results_extent){.verdict_only = true});
+  fclose(out);
+  assert_ptr_equal(strstr(text, "FAIL  root \"CA\" rotation: 1000 devices, 41.2 s\n"
+                                "  expected devices.lost == 0, observed 2\n"
+                                "  BRAKED: the safety brake acted 1 times"),
+                   text);
+  assert_null(strstr(text, "connections"));
+  free(text);
+}
+
 int main(void)
 {
 #define test(name) cmocka_unit_test_setup_teardown(name, sample_set_up, sample_take_down)
   const struct CMUnitTest tests[] = {
       test(says_the_verdict_first_and_why),
+      test(a_summary_that_fits_is_whole),
+      test(no_line_is_wider_than_80_columns_whatever_is_named),
+      test(one_that_does_not_says_what_failed_and_leaves_out_what_passed),
+      test(of_more_failures_than_fit_the_others_are_counted),
+      test(the_verdict_alone_has_its_sentences),
       test(what_is_not_known_of_messages_is_said_and_not_counted),
       test(names_that_are_too_long_to_stand_beside_have_a_line),
       test(says_what_was_remembered_and_when_nothing_could_be),

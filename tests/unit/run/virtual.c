@@ -168,6 +168,12 @@ static void stop_asking(struct world *world)
   the.answered = NULL;
 }
 
+static bool terminal(const struct world *world, int descriptor, struct terminal *out)
+{
+  (void) world, (void) descriptor, (void) out;
+  return false;
+}
+
 static struct backend *backend(struct world *world)
 {
   (void) world;
@@ -183,8 +189,8 @@ static struct uv_loop_s *loop(struct world *world)
 struct world *virtual_open(void)
 {
   static const struct world_ops ops = {
-      loop_version,  now_ms, now_us, unix_ms, draw, resolve,     work,    usage, watch,
-      measure_delay, wake,   turn,   settle,  ask,  stop_asking, backend, loop};
+      loop_version,  now_ms, now_us, unix_ms, draw, resolve,     work,     usage,   watch,
+      measure_delay, wake,   turn,   settle,  ask,  stop_asking, terminal, backend, loop};
   clock_begin();
   memset(&the, 0, sizeof the);
   the.world.ops = &ops;
