@@ -55,10 +55,10 @@ recording() {
   code=$?
   [ "$code" -le 1 ]
 }
-if recording >said 2>&1 || ! grep -q 'built without the live page' said; then
+if recording >recorded 2>&1 || ! grep -q 'built without the live page' recorded; then
   expect "recording and a live page, of few devices for some seconds" 0 \
     "20 devices: recording [0-9.]+ %, live page with a reader [0-9.]+ %, both [0-9.]+ % of the run's CPU .*[1-9][0-9]* events, [1-9][0-9]* states" \
-    cat said
+    cat recorded
   python3 -c 'import json; r = json.load(open("recording.json")); s, p = r["share"], r["parts_cpu_s"]
 assert min(p.values()) > 0 and abs(s["recording"] + s["live"] - s["both"]) < 1e-6, r
 assert 0.8 < r["events"]["replayed_bytes_of_these"] < 1.2 and r["must_be_below"] == 0.03, r' >said 2>&1 ||
