@@ -58,6 +58,12 @@ static int tell_failure(const char *printed, int exit_code, struct error *error)
 int rehearse(const char *folder, const char *text, const struct process_watch *watch,
              struct rehearsal *out, struct error *error)
 {
+  return rehearse_at(folder, text, NULL, watch, out, error);
+}
+
+int rehearse_at(const char *folder, const char *text, const char *place,
+                const struct process_watch *watch, struct rehearsal *out, struct error *error)
+{
   char program[FILES_PATH_MAX], file[FILES_PATH_MAX], out_folder[FILES_PATH_MAX],
       printed[FILES_PATH_MAX];
   struct process_cost cost;
@@ -68,7 +74,10 @@ int rehearse(const char *folder, const char *text, const struct process_watch *w
       files_write(file, text, strlen(text), 0600, error) != 0)
     return -1;
   nftw(out_folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-  char *arguments[] = {program, "run", file, "--out", out_folder, NULL};
+  char live[100];
+  snprintf(live, sizeof live, "--live=%s", place != NULL ? place : "");
+  char *arguments[] = {program, "run", file, "--out", out_folder, place != NULL ? live : NULL,
+                       NULL};
   if (process_run(arguments, printed, true, watch, &cost, error) != 0) return -1;
   return cost.exit_code == 0 ? read_results(out_folder, out, error)
                              : tell_failure(printed, cost.exit_code, error);

@@ -18,4 +18,8 @@ struct rehearsal {
 int rehearse(const char *folder, const char *text, const struct process_watch *watch,
              struct rehearsal *out, struct error *error);
 
+/* The same with a live page at `place` (ADDR:PORT); NULL: none. */
+int rehearse_at(const char *folder, const char *text, const char *place,
+                const struct process_watch *watch, struct rehearsal *out, struct error *error);
+
 #endif

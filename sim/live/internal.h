@@ -3,6 +3,7 @@
 #define FLEETSIM_LIVE_INTERNAL_H
 
 #include "live/board.h"
+#include "live/guests.h"
 #include "live/live.h"
 #include "live/request.h"
 
@@ -17,6 +18,7 @@ struct live {
   atomic_uint asked;             /* bits of enum onlooker_asks, that the run has not heard so far */
   uint64_t made_ms[BOARD_KINDS]; /* the run's thread: when it made the last text; 0: not so far */
   struct running *running;       /* the run's thread; NULL: no memory so far */
+  struct guests guests;          /* the server's thread */
   struct MHD_Daemon *daemon;
   struct MHD_Response *page; /* NULL: this build has none */
 };

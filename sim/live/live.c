@@ -20,6 +20,9 @@
 
 #define BACKLOG   16
 #define LINGER_MS 1000u
+/* Of each connection's way out: states that lie here are old by the time that a slow reader takes them. Linux
+   doubles it. */
+#define SEND_BYTES (16 * 1024)
 
 union address {
   struct sockaddr any;
@@ -56,10 +59,11 @@ static int cannot_listen(const struct live_place *place, int fd, struct error *e
 static int listen_at(struct live_place *place, struct error *error)
 {
   union address address;
-  int on = 1;
+  int on = 1, room = SEND_BYTES;
   socklen_t size = address_of(place, &address);
   int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room) != 0 ||
       bind(fd, &address.any, size) != 0 || listen(fd, BACKLOG) != 0 ||
       getsockname(fd, &address.any, &size) != 0)
     return cannot_listen(place, fd, error);

@@ -28,7 +28,7 @@ struct live_place {
   bool loopback;
 };
 
-/* Whether a text is meant as a place: "ADDR:PORT", "[ADDR]:PORT", ":PORT". */
+/* Whether a text is meant as a place: "ADDR:PORT", "[ADDR]:PORT", ":PORT", "PORT". */
 bool live_is_place(const char *text);
 
 /* Reads one; without an address it is 127.0.0.1, as is "localhost". -1: a USAGE sentence. */

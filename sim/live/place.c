@@ -12,13 +12,12 @@
 #define HERE     "127.0.0.1"
 #define PORT_MAX 65535
 
-/* The port behind the last colon; NULL: there is none. */
+/* The port behind the last colon, or all of it where there is no colon; NULL: there is none. */
 static const char *port_of(const char *text)
 {
-  const char *colon = strrchr(text, ':');
-  bool digits = colon != NULL && colon[1] != '\0' && strlen(colon + 1) <= 5 &&
-                colon[1 + strspn(colon + 1, "0123456789")] == '\0';
-  return digits ? colon + 1 : NULL;
+  const char *colon = strrchr(text, ':'), *port = colon != NULL ? colon + 1 : text;
+  bool digits = *port != '\0' && strlen(port) <= 5 && port[strspn(port, "0123456789")] == '\0';
+  return digits ? port : NULL;
 }
 
 bool live_is_place(const char *text)
@@ -30,7 +29,7 @@ static int refuse(const char *text, struct error *error)
 {
   return error_set(error, EXIT_CODE_USAGE,
                    "'%.60s' is no place for the live page: say ADDR:PORT with an address in "
-                   "numbers, such as 127.0.0.1:8080 or [::1]:8080, or :8080",
+                   "numbers, such as 127.0.0.1:8080 or [::1]:8080, or a port alone: 8080",
                    text);
 }
 
@@ -52,7 +51,7 @@ int live_place_read(const char *text, struct live_place *out, struct error *erro
   char host[LIVE_HOST_MAX];
   const char *port = port_of(text), *from = text;
   if (port == NULL) return refuse(text, error);
-  size_t size = (size_t) (port - 1 - text);
+  size_t size = port == text ? 0 : (size_t) (port - 1 - text);
   bool brackets = size >= 2 && text[0] == '[' && text[size - 1] == ']';
   if (brackets) from++, size -= 2;
   if (size >= sizeof host) return refuse(text, error);

@@ -19,7 +19,8 @@
 
 #define CONNECTIONS_MAX 16u
 #define MEMORY_MAX      (16u * 1024) /* of one: its head, and what is on its way */
-#define IDLE_S          20u          /* and a reader that takes nothing for so long is let go */
+#define WATCHERS_MAX    12u          /* of these, readers of /events: the rest is for /metrics */
+#define IDLE_S          10u          /* and a reader that takes nothing for so long is let go */
 #define BLOCK           (8u * 1024)
 
 static const struct {
@@ -35,6 +36,7 @@ static const struct {
 struct exchange {
   struct live *live;
   struct MHD_Connection *connection;
+  struct guest *guest;
   bool reads; /* it is on the board */
   bool asks;  /* a control, whose body comes */
   char body[REQUEST_BODY_MAX + 1];
@@ -112,11 +114,20 @@ static enum MHD_Result answer_page(struct exchange *exchange)
                 "there; /metrics is served\n");
 }
 
+static enum MHD_Result answer_events(struct exchange *exchange)
+{
+  if (guests_looking_on(&exchange->live->guests) >= WATCHERS_MAX)
+    return answer(exchange->connection, MHD_HTTP_SERVICE_UNAVAILABLE,
+                  "as many as may look on at once do so already: close another page of this run\n");
+  exchange->guest->looks_on = true;
+  return answer_from_board(exchange, BOARD_DOCUMENT, "text/event-stream");
+}
+
 static enum MHD_Result answer_route(struct exchange *exchange, enum request_route route)
 {
   switch (route) {
   case REQUEST_PAGE: return answer_page(exchange);
-  case REQUEST_EVENTS: return answer_from_board(exchange, BOARD_DOCUMENT, "text/event-stream");
+  case REQUEST_EVENTS: return answer_events(exchange);
   case REQUEST_METRICS: return answer_from_board(exchange, BOARD_METRICS, PROMETHEUS_TYPE);
   case REQUEST_CONTROL: exchange->asks = true; break;
   }
@@ -128,6 +139,11 @@ static enum MHD_Result answer_route(struct exchange *exchange, enum request_rout
 static const char *header(struct MHD_Connection *connection, const char *name)
 {
   return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+static struct guest *guest_of(struct MHD_Connection *connection)
+{
+  return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
 /* Where this connection has come to: of several addresses that are served, the one it used. */
@@ -206,8 +222,11 @@ static enum MHD_Result take(void *ctx, struct MHD_Connection *connection, const 
     *body_size = 0;
     return MHD_YES;
   }
-  struct exchange *exchange = calloc(1, sizeof *exchange);
+  struct guest *guest = guest_of(connection);
+  struct exchange *exchange = guest != NULL ? calloc(1, sizeof *exchange) : NULL;
   if (exchange == NULL) return MHD_NO;
+  exchange->guest = guest;
+  guest->asked = true;
   exchange->live = ctx;
   exchange->connection = connection;
   *of_request = exchange;
@@ -221,8 +240,36 @@ static void finish(void *ctx, struct MHD_Connection *connection, void **of_reque
   struct exchange *exchange = *of_request;
   if (exchange == NULL) return;
   if (exchange->reads) board_leave(&exchange->live->board, &exchange->reader);
+  exchange->guest->asked = exchange->guest->looks_on = false;
   free(exchange);
   *of_request = NULL;
+}
+
+/* The last place is not given away before another one is made free. */
+static void make_place(struct guests *guests)
+{
+  struct guest *guest = guests->count < CONNECTIONS_MAX ? NULL : guests_dispensable(guests);
+  if (guest == NULL) return;
+  guest->leaving = true;
+  (void) shutdown(guest->fd, SHUT_RDWR); /* libmicrohttpd sees its end, and closes it */
+}
+
+static void come_or_go(void *ctx, struct MHD_Connection *connection, void **of_connection,
+                       enum MHD_ConnectionNotificationCode how)
+{
+  struct live *live = ctx;
+  struct guest *guest = *of_connection;
+  if (how == MHD_CONNECTION_NOTIFY_STARTED) {
+    guest = calloc(1, sizeof *guest);
+    *of_connection = guest;
+    if (guest == NULL) return; /* its request is refused */
+    guest->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    guests_arrive(&live->guests, guest);
+    make_place(&live->guests);
+  } else if (guest != NULL) {
+    guests_leave(&live->guests, guest);
+    free(guest);
+  }
 }
 
 /* --- The daemon ------------------------------------------------------------------------------- */
@@ -234,9 +281,10 @@ static struct MHD_Daemon *start(struct live *live, int fd)
   if (six) flags |= MHD_USE_IPv6;
   return MHD_start_daemon(
       flags, live->place.port, NULL, NULL, take, live, MHD_OPTION_LISTEN_SOCKET, fd,
-      MHD_OPTION_NOTIFY_COMPLETED, finish, NULL, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
-      MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) MEMORY_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-      IDLE_S, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+      MHD_OPTION_NOTIFY_COMPLETED, finish, NULL, MHD_OPTION_NOTIFY_CONNECTION, come_or_go, live,
+      MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+      (size_t) MEMORY_MAX, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+      MHD_OPTION_END);
 }
 
 /* One for all who ask for it. Without memory for it, or in a build that has none, there is none. */

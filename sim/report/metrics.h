@@ -24,7 +24,7 @@
   X(HANDSHAKE_WALL,     "handshake.wall_ms",         HISTOGRAM, EACH, "TCP open to the end of the TLS handshake") \
   X(HANDSHAKE_DEVICE,   "handshake.device_ms",       HISTOGRAM, EACH, "modelled: processor time of a handshake on the device of the timing profile") \
   X(PACE_LATENESS,      "pace.lateness_ms",          HISTOGRAM, EACH, "pacing: how late a device's effects were let go after its modelled time had passed") \
-  X(HANDSHAKE_CPU,      "handshake.host_cpu_us",     HISTOGRAM, EACH, "CPU of this machine per handshake, microseconds: the first 100, then one in 10") \
+  X(HANDSHAKE_CPU,      "handshake.host_cpu_us",     HISTOGRAM, EACH, "CPU of this machine per handshake: the first 100, then one in 10") \
   X(HANDSHAKE_FULL,     "handshake.full",            COUNTER,   SUM,  "handshakes with a certificate check") \
   X(HANDSHAKE_RESUMED,  "handshake.resumed",         COUNTER,   SUM,  "handshakes resumed from a ticket: no certificate was checked") \
   X(HANDSHAKE_BEGUN,    "handshake.begun",           COUNTER,   SUM,  "TCP connections that were opened for a handshake") \

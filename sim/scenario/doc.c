@@ -12,6 +12,7 @@
 
 #include "base/files.h"
 #include "base/mask.h"
+#include "base/text.h"
 
 /* The document that the parser is in the middle of, seen as events: what must be refused before
  * libyaml builds a tree of it. */
@@ -21,6 +22,34 @@ struct scan {
   unsigned depth, documents;
 };
 
+/* libyaml reads ahead of where its parser is. */
+static yaml_mark_t mark_at(const char *text, size_t offset)
+{
+  yaml_mark_t mark = {0};
+  for (size_t at = 0; at < offset && text[at] != '\0';) {
+    unsigned size = text_letter(text + at);
+    mark.column = text[at] == '\n' ? 0 : mark.column + 1;
+    mark.line += text[at] == '\n' ? 1 : 0;
+    at += size > 0 ? size : 1;
+  }
+  return mark;
+}
+
+/* What is no UTF-8, or a character of it that YAML does not take. */
+static int text_error(const struct doc *doc, const yaml_parser_t *parser, struct error *error)
+{
+  char sentence[256];
+  const char *at = doc->text + parser->problem_offset;
+  yaml_mark_t mark = mark_at(doc->text, parser->problem_offset);
+  if (text_letter(at) > 0)
+    snprintf(sentence, sizeof sentence, "the character U+%04X is none that YAML allows: remove it",
+             (unsigned) parser->problem_value);
+  else
+    snprintf(sentence, sizeof sentence, "this is not UTF-8 text: %.160s; save the file as UTF-8",
+             parser->problem != NULL ? parser->problem : "");
+  return doc_fail_at(doc, &mark, "", error, sentence);
+}
+
 static int syntax_error(const struct doc *doc, const yaml_parser_t *parser, struct error *error)
 {
   char sentence[256];
@@ -28,16 +57,11 @@ static int syntax_error(const struct doc *doc, const yaml_parser_t *parser, stru
      document */
   if (parser->error == YAML_MEMORY_ERROR || parser->error == YAML_NO_ERROR)
     return error_set(error, EXIT_CODE_INTERNAL, "no memory to read it");
+  if (parser->error == YAML_READER_ERROR) return text_error(doc, parser, error);
   const char *problem = parser->problem != NULL ? parser->problem : "the text cannot be read";
   snprintf(sentence, sizeof sentence, "this is not valid YAML: %.160s%s%.60s", problem,
            parser->context != NULL ? ", " : "", parser->context != NULL ? parser->context : "");
-  yaml_mark_t mark = parser->problem_mark;
-  if (parser->error == YAML_READER_ERROR) {
-    mark = parser->mark;
-    snprintf(sentence, sizeof sentence, "this is not UTF-8 text: %.160s; save the file as UTF-8",
-             problem);
-  }
-  return doc_fail_at(doc, &mark, "", error, sentence);
+  return doc_fail_at(doc, &parser->problem_mark, "", error, sentence);
 }
 
 static const yaml_char_t *anchor_or_tag(const yaml_event_t *event)

@@ -99,7 +99,7 @@ static bool may_look(const struct stage *stage)
 static enum step_outcome look_as_nobody(struct stage *stage, bool all)
 {
   const struct broker_pair files = broker_device_place(stage->broker, 0);
-  bool where[SCENARIO_NODES_MAX];
+  bool where[SCENARIO_NODES_MAX] = {false};
   int made = may_look(stage) ? write_stranger(stage, &files) : 1;
   for (size_t n = 0; n < stage->scenario->node_count; n++) {
     struct stage_node *node = &stage->nodes[n];

@@ -49,6 +49,21 @@ wait "$server" 2>/dev/null
 server=
 expect "nobody listens" 0 '"failed":60.*"failures":\{"connect\.tcp\.refused":60\}' bench "connect 60 5000"
 expect "and how long the client itself was late" 0 '"longest_wait_ms":[0-9]+' bench "idle 0.1"
+# It needs a live page to look at, which a build without libmicrohttpd has not.
+recording() {
+  "$(dirname "$fleetsim")/bench-recording" --devices 20 --rate 20 --seconds 4 --rounds 1 --json recording.json
+  code=$?
+  [ "$code" -le 1 ]
+}
+if recording >recorded 2>&1 || ! grep -q 'built without the live page' recorded; then
+  expect "recording and a live page, of few devices for some seconds" 0 \
+    "20 devices: recording [0-9.]+ %, live page with a reader [0-9.]+ %, both [0-9.]+ % of the run's CPU .*[1-9][0-9]* events, [1-9][0-9]* states" \
+    cat recorded
+  python3 -c 'import json; r = json.load(open("recording.json")); s, p = r["share"], r["parts_cpu_s"]
+assert min(p.values()) > 0 and abs(s["recording"] + s["live"] - s["both"]) < 1e-6, r
+assert 0.8 < r["events"]["replayed_bytes_of_these"] < 1.2 and r["must_be_below"] == 0.03, r' >said 2>&1 ||
+    complain "recording.json is not as it should be"
+fi
 soak=$(dirname "$fleetsim")/bench-soak
 expect "a soak of some seconds" 0 "20 devices, 6 s: [1-9][0-9]* connections, [1-9][0-9]* messages; resident memory [0-9.]+ MiB" \
   sh -c "'$soak' --devices 20 --seconds 6 --json soak.json || [ \$? -eq 1 ]"

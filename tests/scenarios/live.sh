@@ -53,6 +53,7 @@ refused() { # STATUS NAME CURL_OPTIONS...
   shift 2
   expect "refused: $name" 0 " $status $" curl -sS -w ' %{http_code} ' "$@"
 }
+expect "no HELP names another unit than its metric" 1 '^0 $' grep -ciE '^# HELP .*(micro|milli)seconds?' "$work/metrics"
 refused 421 "a name that was led here" -H "Host: evil.example:$port" "$url/metrics"
 refused 403 "another site" -H 'Origin: http://evil.example' "$url/metrics"
 refused 403 "another site, by the browser's word" -H 'Sec-Fetch-Site: cross-site' "$url/events"
@@ -64,8 +65,10 @@ refused 401 "a control with another one" -d abort -H 'Fleetsim-Token: 0000000000
 refused 400 "what is no HTTP/1.1: no Host" -H 'Host:' "$url/"
 expect "a port that is taken" 3 "cannot be served at 127.0.0.1:$port: Address already in use" \
   "$fleetsim" run "$story" --live "127.0.0.1:$port" --out "$work/taken"
-expect "a crowd that says nothing has the page for itself, and it is there again afterwards" 0 'nobody else.*they were ' \
+expect "a crowd that says nothing keeps nobody out" 0 'somebody else was answered.*they were ' \
   python3 "$here/lib/crowd.py" "$port"
+expect "readers that never read keep nobody out, are let go, and get no queue of old states" 0 \
+  '12 look on, 8 are one too many /metrics was answered .* 11 of 11 were let go' python3 "$here/lib/sleepers.py" "$port"
 kill -INT "$run"
 live_ends 130
 expect "the page was told once" 0 '^1 $' grep -c 'live page: ' "$work/log"

@@ -1,5 +1,5 @@
-"""As many connections as a live page takes, and some more, with requests that never end: nobody else is answered, until they
-are gone. usage: crowd.py PORT"""
+"""As many connections as a live page takes, and some more, with requests that never end: they go, one by one, so that somebody
+else is answered. usage: crowd.py PORT"""
 import socket
 import sys
 
@@ -19,8 +19,8 @@ def answered(within_s):
 crowd = [socket.create_connection(HERE, 10) for _ in range(20)]
 for one in crowd:
     one.sendall(b"GET /metrics HTTP/1.1\r\nX-Long: " + b"x" * 100)
-held = not answered(2)
+kept_out = not answered(3)
 for one in crowd:
     one.close()
-print(f"{'nobody' if held else 'somebody'} else was answered; afterwards they {'were' if answered(20) else 'were not'}")
-sys.exit(0 if held and answered(20) else 1)
+print(f"{'nobody' if kept_out else 'somebody'} else was answered; afterwards they {'were' if answered(20) else 'were not'}")
+sys.exit(0 if not kept_out and answered(20) else 1)

@@ -18,6 +18,7 @@ static void reads_an_address_and_a_port(void **state)
   } rows[] = {
       {"127.0.0.1:8080", "127.0.0.1", 8080, true},
       {":9100", "127.0.0.1", 9100, true},
+      {"9100", "127.0.0.1", 9100, true},
       {"localhost:0", "127.0.0.1", 0, true},
       {"127.8.9.1:1", "127.8.9.1", 1, true},
       {"[::1]:65535", "::1", 65535, true},
@@ -73,7 +74,8 @@ static void refuses_what_is_no_place(void **state)
 static void takes_no_file_for_a_place(void **state)
 {
   (void) state;
-  static const char *const words[] = {"scenario.yaml", "dir/x:80", "a.yaml", "--quiet", "8080"};
+  static const char *const words[] = {"scenario.yaml", "dir/x:80", "a.yaml",
+                                      "--quiet",       "808080",   "80.yaml"};
   for (size_t w = 0; w < sizeof words / sizeof *words; w++) assert_false(live_is_place(words[w]));
 }
 

@@ -78,6 +78,8 @@ static void says_what_is_measured_and_nothing_else(void **state)
   expect_line(text, "fleetsim_handshake_wall_seconds_bucket{le=\"4.194\"} 2");
   expect_line(text, "fleetsim_handshake_wall_seconds_bucket{le=\"+Inf\"} 2");
   expect_line(text, "fleetsim_handshake_wall_seconds_count 2");
+  assert_null(strstr(text, "microseconds")); /* all are seconds here */
+  assert_null(strstr(text, "milliseconds"));
   expect_line(text, "fleetsim_recover_p50_seconds 0.25");
   expect_line(text, "fleetsim_fleet_online 7");
   expect_line(text, "fleetsim_phase_info{phase=\"switch \\\"B\\\"\\n\\\\\"} 1");

@@ -44,7 +44,9 @@ static const struct refusal refusals[] = {
   /* the text */
   {"refuses_an_empty_file", "", "F:1:1: the file is empty"},
   {"refuses_broken_yaml", "name: [x\nfleet: }\n", "F:2:"},
-  {"refuses_latin_1", "name: caf\xe9\n", "F:1:"},
+  {"refuses_latin_1", "name: caf\xe9\n", "F:1:10: this is not UTF-8 text: "},
+  {"refuses_a_noncharacter_that_is_utf8", "name: x\xef\xbf\xbe\n", "F:1:8: the character U+FFFE is none that YAML allows: remove it"},
+  {"refuses_a_control_character", "name: x\x01\n", "F:1:8: the character U+0001 is none that YAML allows: remove it"},
   {"refuses_a_byte_order_mark", "\xef\xbb\xbfname: t\n", "F:1:1: the file begins with a byte order mark"},
   {"refuses_aliases", "name: &n x\nseed: *n\n", "F:1:7: a scenario has no YAML anchors"},
   {"refuses_an_alias_to_nothing", "name: *n\n", "F:1:7: a scenario has no YAML aliases"},
