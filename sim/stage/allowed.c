@@ -94,8 +94,8 @@ int stage_resolve(struct stage *stage, const char *host, uint16_t port,
   while (is_local && at < count && found[at].ss_family != AF_INET) at++;
   if (count > 0 && at == count) why = "it has no address of IPv4";
   if (at == count)
-    return error_set(&stage->error, EXIT_CODE_SETUP, "cannot find the address of %s: %s", host,
-                     why);
+    return error_set(&stage->error, EXIT_CODE_SETUP, "cannot find the address of %s: %s%s", host,
+                     why, is_local ? "; add the line '127.0.0.1 localhost' to /etc/hosts" : "");
   *out = found[at];
   if (permit_address(&stage->permit, host, (const struct sockaddr *) out)) return 0;
   return error_set(&stage->error, EXIT_CODE_SETUP, "nothing was sent: %s leads beyond this machine",

@@ -30,8 +30,8 @@ static size_t resolve(struct world *world, const char *host, uint16_t port,
   (void) world;
   (void) host;
   (void) port;
-  (void) why;
   size_t count = 0;
+  *why = "Name or service not known";
   resolver_asked++;
   for (; count < 2 && count < room && resolver_answer[count] != NULL; count++) {
     struct sockaddr_in *address = (struct sockaddr_in *) (void *) &out[count];
@@ -161,6 +161,22 @@ static void every_address_of_the_broker_is_asked_for(void **state)
   assert_int_equal(resolver_asked, 0);
 }
 
+/* A root of debootstrap, which many an image of a container is made of, has no /etc/hosts. */
+static void where_localhost_has_no_address_the_line_that_lacks_is_told(void **state)
+{
+  struct set *set = *state;
+  struct sockaddr_storage at;
+  resolver_answer[0] = NULL;
+  assert_int_equal(stage_resolve(set->stage, "localhost", 8883, &at), -1);
+  assert_int_equal(set->stage->error.code, EXIT_CODE_SETUP);
+  assert_string_equal(set->stage->error.text,
+                      "cannot find the address of localhost: Name or service not known; add the "
+                      "line '127.0.0.1 localhost' to /etc/hosts");
+  assert_int_equal(stage_resolve(set->stage, "far.example", 8883, &at), -1);
+  assert_string_equal(set->stage->error.text,
+                      "cannot find the address of far.example: Name or service not known");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -169,6 +185,7 @@ int main(void)
       T(no_hook_may_lead_beyond_loopback_by_its_address),
       T(a_command_is_its_authors_affair),
       T(every_address_of_the_broker_is_asked_for),
+      T(where_localhost_has_no_address_the_line_that_lacks_is_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
