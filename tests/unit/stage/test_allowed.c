@@ -162,16 +162,28 @@ static void every_address_of_the_broker_is_asked_for(void **state)
 }
 
 /* A root of debootstrap, which many an image of a container is made of, has no /etc/hosts. */
-static void where_localhost_has_no_address_the_line_that_lacks_is_told(void **state)
+static void where_localhost_has_no_address_nothing_begins_and_the_line_that_lacks_is_told(
+    void **state)
+{
+  struct set *set = *state;
+  const char *sentence = "cannot find the address of localhost: Name or service not known; add the "
+                         "line '127.0.0.1 localhost' to /etc/hosts";
+  struct sockaddr_storage at;
+  resolver_answer[0] = NULL;
+  is_refused(set, "a broker at localhost", sentence);
+  assert_int_equal(stage_resolve(set->stage, "localhost", 8883, &at), -1);
+  assert_string_equal(set->stage->error.text, sentence);
+}
+
+static void a_name_elsewhere_without_an_address_is_for_devices_to_find_out(void **state)
 {
   struct set *set = *state;
   struct sockaddr_storage at;
   resolver_answer[0] = NULL;
-  assert_int_equal(stage_resolve(set->stage, "localhost", 8883, &at), -1);
-  assert_int_equal(set->stage->error.code, EXIT_CODE_SETUP);
-  assert_string_equal(set->stage->error.text,
-                      "cannot find the address of localhost: Name or service not known; add the "
-                      "line '127.0.0.1 localhost' to /etc/hosts");
+  strcpy(set->scenario->nodes[0].host, "far.example");
+  set->options.allowed_targets = far_word;
+  set->options.allowed_count = set->scenario->target_count = 1;
+  is_allowed(set, "a name that leads nowhere");
   assert_int_equal(stage_resolve(set->stage, "far.example", 8883, &at), -1);
   assert_string_equal(set->stage->error.text,
                       "cannot find the address of far.example: Name or service not known");
@@ -185,7 +197,8 @@ int main(void)
       T(no_hook_may_lead_beyond_loopback_by_its_address),
       T(a_command_is_its_authors_affair),
       T(every_address_of_the_broker_is_asked_for),
-      T(where_localhost_has_no_address_the_line_that_lacks_is_told),
+      T(where_localhost_has_no_address_nothing_begins_and_the_line_that_lacks_is_told),
+      T(a_name_elsewhere_without_an_address_is_for_devices_to_find_out),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
