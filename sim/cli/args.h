@@ -42,7 +42,8 @@ struct args_option {
   bool needed;          /* refused when it is missing */
   const char *what;     /* args_number: what a sentence calls it; NULL: "--NAME" */
   uint64_t least, most; /* args_number: both are allowed; args_texts: `most` values */
-  args_words *words;    /* that the value may be; NULL: of no fixed set */
+  args_words *words; /* that the value may be, or begins with where `value` has a '='; NULL: of no
+                         * fixed set */
 };
 
 /* What may be given several times. */

@@ -4,6 +4,7 @@
 #include "cli/overrides.h"
 #include "cli/verbs.h"
 #include "run/run.h"
+#include "scenario/settings.h"
 #include "steps/steps.h"
 
 struct check_line {
@@ -16,7 +17,8 @@ static const struct args_option options[] = {
      .value = "PATH=VALUE",
      .help = "any value of the scenario, as 'fleetsim run' takes it",
      .take = overrides_take_set,
-     .offset = offsetof(struct check_line, overrides)},
+     .offset = offsetof(struct check_line, overrides),
+     .words = scenario_settings},
     {.name = "fleet",
      .value = "DIR",
      .help = "the fleet folder that a run will have, as 'fleetsim run' takes it",

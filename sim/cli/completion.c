@@ -25,7 +25,8 @@ enum completion_kind completion_kind(const char *value, args_words *words)
                 {"TEMPLATE|FILE", COMPLETION_FILES},
                 {"DIR", COMPLETION_FOLDERS},
                 {"FOLDER", COMPLETION_FOLDERS}};
-  if (words != NULL) return COMPLETION_WORDS;
+  if (words != NULL)
+    return value != NULL && strchr(value, '=') != NULL ? COMPLETION_BEGINS : COMPLETION_WORDS;
   for (size_t p = 0; value != NULL && p < sizeof places / sizeof *places; p++)
     if (strcmp(value, places[p].value) == 0) return places[p].kind;
   return COMPLETION_NOTHING;

@@ -8,6 +8,7 @@
 enum completion_kind {
   COMPLETION_NOTHING, /* what only the user knows: a number, a name */
   COMPLETION_WORDS,
+  COMPLETION_BEGINS, /* words behind which more is typed at once: "fleet.devices=" */
   COMPLETION_FILES,
   COMPLETION_FOLDERS,
 };

@@ -23,7 +23,7 @@ static void bash_offer(const char *value, args_words *words, FILE *out)
                                       [COMPLETION_FILES] = "files",
                                       [COMPLETION_FOLDERS] = "folders"};
   enum completion_kind kind = completion_kind(value, words);
-  if (kind != COMPLETION_WORDS) {
+  if (kind != COMPLETION_WORDS && kind != COMPLETION_BEGINS) {
     fprintf(out, " kind=%s ;;\n", kinds[kind]);
     return;
   }
@@ -107,6 +107,7 @@ void completion_bash(const struct args_verb *root, FILE *out)
         "    [[ $kind == files ]] && kind=-f || kind=-d\n"
         "    mapfile -t COMPREPLY < <(compgen \"$kind\" -- \"$cursor\")\n"
         "  elif [[ -n $words ]]; then\n"
+        "    [[ $words == *= ]] && compopt -o nospace 2>/dev/null\n"
         "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cursor\")\n"
         "  fi\n"
         "}\n"

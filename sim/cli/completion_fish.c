@@ -41,6 +41,7 @@ static void fish_offer(const char *value, args_words *words, const char *only, F
   case COMPLETION_FILES: fputs(" -F", out); break;
   case COMPLETION_FOLDERS: fprintf(out, "%s -a '(__fish_complete_directories)'", only); break;
   case COMPLETION_WORDS:
+  case COMPLETION_BEGINS: /* fish itself puts no blank behind a '=' */
     fprintf(out, "%s -a '", only);
     completion_print_words(words, out);
     fputc('\'', out);

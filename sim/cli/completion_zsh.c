@@ -20,13 +20,13 @@ static void print_action(const char *value, args_words *words, FILE *out)
                                         [COMPLETION_FOLDERS] = "_files -/"};
   enum completion_kind kind = completion_kind(value, words);
   fputc(':', out);
-  if (kind != COMPLETION_WORDS) {
+  if (kind != COMPLETION_WORDS && kind != COMPLETION_BEGINS) {
     fputs(actions[kind], out);
     return;
   }
-  fputc('(', out);
+  fputs(kind == COMPLETION_BEGINS ? "{compadd -S \"\" -- " : "(", out);
   completion_print_words(words, out);
-  fputc(')', out);
+  fputc(kind == COMPLETION_BEGINS ? '}' : ')', out);
 }
 
 static void print_one_option(const struct args_option *option, FILE *out)

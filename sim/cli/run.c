@@ -17,6 +17,7 @@
 #include "cli/told_line.h"
 #include "cli/verbs.h"
 #include "run/run.h"
+#include "scenario/settings.h"
 #include "steps/steps.h"
 #include "world_uv/world_uv.h"
 
@@ -46,7 +47,7 @@ static const struct args_option line_options[] = {
      "write events.ndjson.zst, about a tenth as large; zstdcat and 'report' read it", args_flag,
      TO(compressed)},
     {"set", "PATH=VALUE", "any value of the scenario, e.g. --set phases[0].do[0].connect.rate=50/s",
-     overrides_take_set, TO(overrides)},
+     overrides_take_set, TO(overrides), .words = scenario_settings},
     {"fleet", "DIR", "keys and certificates made or imported with 'fleetsim pki'", args_text,
      TO(fleet)},
     {"broker", "URL", "mqtts://HOST:PORT of a staging broker, instead of a local mosquitto",
@@ -211,7 +212,8 @@ const struct args_verb cli_run = {
     .line = "rehearse a scenario: verdict, results.json, exit code",
     .usage = "usage: fleetsim run SCENARIO.yaml [options]\n\n",
     .options = line_options,
-    .example = "fleetsim run scenarios/root-ca-rotation.yaml --devices 200 --seed 7 --out out/try",
+    .example = "fleetsim run scenarios/root-ca-rotation.yaml --devices 200 --seed 7 --out out/try\n"
+               "fleetsim run scenarios/root-ca-rotation.yaml --live=127.0.0.1:8080",
     .operand = "FILE",
     .operands_least = 1,
     .operands_most = 1,

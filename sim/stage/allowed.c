@@ -35,6 +35,18 @@ static int check_name(struct stage *stage, const char *host)
                    host, is_a_target(stage->scenario, host) ? " (done)" : "", host);
 }
 
+static bool is_local(const char *host)
+{
+  return permit_same_host(host, "localhost");
+}
+
+static int no_address(struct stage *stage, const char *host, const char *why)
+{
+  return error_set(&stage->error, EXIT_CODE_SETUP, "cannot find the address of %s: %s%s", host, why,
+                   is_local(host) ? "; add the line '127.0.0.1 localhost' to /etc/hosts" : "");
+}
+
+/* A name elsewhere may lead nowhere, as devices will find out; without this one nobody gets far. */
 static int check_addresses(struct stage *stage, const char *host)
 {
   char beyond[PERMIT_ADDRESS_MAX];
@@ -42,6 +54,7 @@ static int check_addresses(struct stage *stage, const char *host)
   const char *why;
   if (permit_is_listed(&stage->permit, host)) return 0;
   size_t count = world_resolve(stage->world, host, 0, found, ADDRESSES_MAX, &why);
+  if (count == 0 && is_local(host)) return no_address(stage, host, why);
   if (permit_addresses(&stage->permit, host, found, count, beyond)) return 0;
   return error_set(
       &stage->error, EXIT_CODE_SETUP,
@@ -89,13 +102,10 @@ int stage_resolve(struct stage *stage, const char *host, uint16_t port,
 {
   struct sockaddr_storage found[ADDRESSES_MAX];
   const char *why;
-  bool is_local = strcmp(host, "localhost") == 0;
   size_t count = world_resolve(stage->world, host, port, found, ADDRESSES_MAX, &why), at = 0;
-  while (is_local && at < count && found[at].ss_family != AF_INET) at++;
+  while (is_local(host) && at < count && found[at].ss_family != AF_INET) at++;
   if (count > 0 && at == count) why = "it has no address of IPv4";
-  if (at == count)
-    return error_set(&stage->error, EXIT_CODE_SETUP, "cannot find the address of %s: %s", host,
-                     why);
+  if (at == count) return no_address(stage, host, why);
   *out = found[at];
   if (permit_address(&stage->permit, host, (const struct sockaddr *) out)) return 0;
   return error_set(&stage->error, EXIT_CODE_SETUP, "nothing was sent: %s leads beyond this machine",

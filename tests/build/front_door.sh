@@ -183,6 +183,9 @@ door "the pinned one is in the older suite" 0 "from Debian trixie, by apt\. Trie
 suites 3.6.8=other-3.6.8.tar.bz2 3.6.6=other-3.6.6.tar.bz2
 cp pinned.tar.bz2 site/debian/pool/main/m/mbedtls/mbedtls_3.6.7.orig.tar.bz2
 door "only the pool has kept it" 0 "from the pool of http://127.0.0.1:$port/debian\. Tried.*3.6.8.*3.6.6.*built of pinned-3.6.7"
+archive list # which is all that a fresh debootstrap has
+door "... the pool of a one-line list too" 0 "from the pool of http://127.0.0.1:$port/debian\. Tried.*3.6.8.*3.6.6.*built of pinned-3.6.7"
+archive sources
 
 suites 3.6.8=other-3.6.8.tar.bz2 3.6.6=other-3.6.6.tar.bz2
 nowhere="found mbedtls 3.6.7 nowhere. Tried: $upstream/mbedtls-3.6.7-gone.tar.bz2: curl: \(22\)[^:]*: 404.*Debian sid, by apt: has mbedtls_3.6.8.orig.tar.bz2 instead of 3.6.7 Debian trixie, by apt: has mbedtls_3.6.6.orig.tar.bz2 instead of 3.6.7 the pool of http://127.0.0.1:$port/debian: E: .*404"

@@ -76,6 +76,9 @@ for shell in bash fish zsh; do
   offers "files" "/first.yaml/" "fleetsim run f"
   offers "a file of an option" "/two words.pem/" "fleetsim probe --ca tw"
   offers "folders" "^/fleets/?/ end $" "fleetsim run first.yaml --fleet f"
+  offers "what can be set" "/fleet.devices=/.*/fleet.telemetry.qos=/" "fleetsim run first.yaml --set fleet."
+  offers "one of it" "^/pki.trusted=/ end $" "fleetsim check first.yaml --set pki.tr"
+  offers "one of it behind a =" "(/|set=)pki.trusted=/ end $" "fleetsim run first.yaml --set=pki.tr"
   offers "no file for a number" '^end $' "fleetsim run first.yaml --devices f"
 done
 end_of_cases || exit 1

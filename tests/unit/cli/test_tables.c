@@ -108,7 +108,6 @@ static void help_ends_with_the_examples(void **state)
 
 /* Of no fixed set, and no path: whoever adds an option says which of the three it is. */
 static const char *const free_values[] = {"N",
-                                          "PATH=VALUE",
                                           "URL",
                                           "HOST",
                                           "[ADDR:PORT]",

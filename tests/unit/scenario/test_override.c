@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "load_text.h"
+#include "scenario/settings.h"
 
 static const char text[] = "name: \"über t\"\n"
                            "fleet: {devices: 9} # — a few\n"
@@ -187,6 +188,51 @@ static void refuses_entries_beyond_a_list(void **state)
         "(they count from [0]), or a single value has no keys");
 }
 
+/* What is said of its value is another matter. */
+static void is_known(void *ctx, const char *setting)
+{
+  char path[100];
+  size_t *known = ctx, size = strlen(setting) - 1;
+  struct scenario *scenario = NULL;
+  struct error error = {.text = ""};
+  (*known)++;
+  assert_int_equal(setting[size], '=');
+  snprintf(path, sizeof path, "%.*s", (int) size, setting);
+  const struct scenario_override override = {path, strcmp(path, "pki.roots") == 0 ? "[A, B]" : "7"};
+  if (load(&override, 1, &scenario, &error) == 0) scenario_free(scenario);
+  if (strstr(error.text, "unknown key") != NULL || strstr(error.text, "nothing was sent") != NULL)
+    fail_msg("--set %s7 is offered, and: %s", setting, error.text);
+}
+
+struct search {
+  const char *setting;
+  bool found;
+};
+
+static void look_for(void *ctx, const char *setting)
+{
+  struct search *search = ctx;
+  search->found |= strcmp(setting, search->setting) == 0;
+}
+
+static void every_setting_that_is_offered_has_its_place_in_a_scenario(void **state)
+{
+  (void) state;
+  size_t known = 0;
+  scenario_settings(is_known, &known);
+  if (known < 80) fail_msg("only %zu settings", known);
+  static const struct search wanted[] = {
+      {"fleet.devices=", true}, {"fleet.telemetry.qos=", true},  {"pki.trusted=", true},
+      {"operator.url=", true},  {"broker.hooks.restart=", true}, {"targets=", false},
+      {"phases=", false}};
+  for (size_t w = 0; w < sizeof wanted / sizeof *wanted; w++) {
+    struct search search = {wanted[w].setting, false};
+    scenario_settings(look_for, &search);
+    if (search.found != wanted[w].found)
+      fail_msg("%s is %s", wanted[w].setting, search.found ? "offered" : "not offered");
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -200,6 +246,7 @@ int main(void)
       cmocka_unit_test(an_unknown_path_names_the_option),
       cmocka_unit_test(refuses_what_is_no_path_or_no_value),
       cmocka_unit_test(refuses_entries_beyond_a_list),
+      cmocka_unit_test(every_setting_that_is_offered_has_its_place_in_a_scenario),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,8 +30,8 @@ static size_t resolve(struct world *world, const char *host, uint16_t port,
   (void) world;
   (void) host;
   (void) port;
-  (void) why;
   size_t count = 0;
+  *why = "Name or service not known";
   resolver_asked++;
   for (; count < 2 && count < room && resolver_answer[count] != NULL; count++) {
     struct sockaddr_in *address = (struct sockaddr_in *) (void *) &out[count];
@@ -161,6 +161,34 @@ static void every_address_of_the_broker_is_asked_for(void **state)
   assert_int_equal(resolver_asked, 0);
 }
 
+/* A root of debootstrap, which many an image of a container is made of, has no /etc/hosts. */
+static void where_localhost_has_no_address_nothing_begins_and_the_line_that_lacks_is_told(
+    void **state)
+{
+  struct set *set = *state;
+  const char *sentence = "cannot find the address of localhost: Name or service not known; add the "
+                         "line '127.0.0.1 localhost' to /etc/hosts";
+  struct sockaddr_storage at;
+  resolver_answer[0] = NULL;
+  is_refused(set, "a broker at localhost", sentence);
+  assert_int_equal(stage_resolve(set->stage, "localhost", 8883, &at), -1);
+  assert_string_equal(set->stage->error.text, sentence);
+}
+
+static void a_name_elsewhere_without_an_address_is_for_devices_to_find_out(void **state)
+{
+  struct set *set = *state;
+  struct sockaddr_storage at;
+  resolver_answer[0] = NULL;
+  strcpy(set->scenario->nodes[0].host, "far.example");
+  set->options.allowed_targets = far_word;
+  set->options.allowed_count = set->scenario->target_count = 1;
+  is_allowed(set, "a name that leads nowhere");
+  assert_int_equal(stage_resolve(set->stage, "far.example", 8883, &at), -1);
+  assert_string_equal(set->stage->error.text,
+                      "cannot find the address of far.example: Name or service not known");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -169,6 +197,8 @@ int main(void)
       T(no_hook_may_lead_beyond_loopback_by_its_address),
       T(a_command_is_its_authors_affair),
       T(every_address_of_the_broker_is_asked_for),
+      T(where_localhost_has_no_address_nothing_begins_and_the_line_that_lacks_is_told),
+      T(a_name_elsewhere_without_an_address_is_for_devices_to_find_out),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
