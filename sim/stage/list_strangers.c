@@ -76,7 +76,7 @@ static enum step_outcome look_at(struct stage *stage, const struct broker_pair *
 static enum step_outcome make_sure(struct stage *stage, const struct broker_pair *files)
 {
   for (unsigned again = 0; again < AGAIN; again++) {
-    bool mute[SCENARIO_NODES_MAX], any = false;
+    bool mute[SCENARIO_NODES_MAX] = {false}, any = false;
     for (size_t n = 0; n < stage->scenario->node_count; n++) {
       mute[n] = stage->nodes[n].shuts_mutely;
       any = any || mute[n];
