@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -142,6 +144,28 @@ static void a_terminal_is_painted_three_times_a_second_and_left_clear(void **sta
   free(text);
 }
 
+/* Each datagram is one write. */
+static void a_picture_is_one_write_whatever_the_buffer(void **state)
+{
+  (void) state;
+  int ends[2];
+  char text[8192];
+  assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, ends), 0);
+  FILE *terminal = fdopen(ends[0], "w");
+  assert_non_null(terminal);
+  setvbuf(terminal, NULL, _IONBF, 0); /* as stderr */
+  struct onlooker_view view = teaching();
+  struct progress *progress = progress_create(terminal);
+  look(progress, &view, &window);
+  ssize_t size = recv(ends[1], text, sizeof text, MSG_DONTWAIT);
+  assert_true(size > 100);
+  assert_int_equal(text[size - 1], 'A'); /* the cursor is up again */
+  assert_int_equal(recv(ends[1], text, sizeof text, MSG_DONTWAIT), -1);
+  progress_destroy(progress);
+  fclose(terminal);
+  close(ends[1]);
+}
+
 static void nothing_is_written_while_somebody_has_stopped_the_terminal(void **state)
 {
   (void) state;
@@ -187,6 +211,7 @@ int main(void)
       STORY(a_log_gets_a_line_per_phase_and_every_five_seconds),
       STORY(a_log_says_that_the_run_is_paused_and_goes_on),
       STORY(a_terminal_is_painted_three_times_a_second_and_left_clear),
+      STORY(a_picture_is_one_write_whatever_the_buffer),
       STORY(nothing_is_written_while_somebody_has_stopped_the_terminal),
       STORY(what_is_hidden_is_cleared_once_and_comes_again),
   };
