@@ -17,6 +17,7 @@
 #include "stage/heard.h"
 #include "stage/list_looks.h"
 #include "stage/muster.h"
+#include "stage/newcomers.h"
 #include "stage/nodes.h"
 #include "stage/quantities.h"
 #include "stage/wait.h"
@@ -91,7 +92,8 @@ void run_settle(struct stage *stage)
   if (!stage->aborted) stage_wait(stage, is_settled, NULL, SETTLE_MS);
   if (!stage->aborted) stage_wait(stage, is_heard, NULL, OFFICE_MS);
   if (!stage->aborted) (void) stage_look_at_list(stage, STAGE_LIST_AT_END);
-  if (!stage->aborted && (stage_callers_try_again(stage, "at the end of the run") == STEP_FAILED ||
+  if (!stage->aborted && (stage_newcomers_try(stage, STAGE_CHANGED_NOTHING) == STEP_FAILED ||
+                          stage_callers_try_again(stage, "at the end of the run") == STEP_FAILED ||
                           stage_chains_try_again(stage) == STEP_FAILED))
     stage->at_end = stage->error;
   stage_collect(stage);

@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "stage/books.h"
+#include "stage/callers.h"
 #include "stage/expiries.h"
 #include "stage/heard.h"
 #include "stage/list_looks.h"
 #include "stage/list_names.h"
+#include "stage/newcomers.h"
 #include "stage/nodes.h"
 #include "stage/operation.h"
 #include "stage/restart.h"
@@ -243,8 +245,11 @@ enum step_outcome stage_broker_apply(struct stage *stage, enum scenario_apply ap
   if (outcome == STEP_DONE && apply != SCENARIO_APPLY_HOOK) stage_list_told(stage);
   if (outcome == STEP_DONE) outcome = await_office(stage);
   /* a hook put in force only what it was called for: stage_present looks at that */
-  return outcome != STEP_DONE || apply == SCENARIO_APPLY_HOOK ? outcome
-                                                              : stage_confirm_served(stage, node);
+  if (outcome != STEP_DONE || apply == SCENARIO_APPLY_HOOK) return outcome;
+  outcome = stage_confirm_served(stage, node);
+  return outcome == STEP_DONE && node < 0
+             ? stage_callers_told(stage, apply == SCENARIO_APPLY_RESTART)
+             : outcome;
 }
 
 static int write_node_chain(struct stage *stage, size_t node, enum broker_listener listener,
@@ -322,6 +327,7 @@ int stage_write_chain(struct stage *stage, enum broker_listener listener,
 enum step_outcome stage_present(struct stage *stage, enum broker_listener listener,
                                 const struct pki_chain *chain, enum scenario_apply apply)
 {
+  if (stage_newcomers_note(stage) != STEP_DONE) return STEP_ABORTED;
   if (stage_write_chain(stage, listener, chain) != 0) return stage_give_up(stage);
   if (presented(stage, listener) != 0) return STEP_ABORTED;
   enum step_outcome outcome = stage_broker_apply(stage, apply, -1);

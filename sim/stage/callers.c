@@ -125,6 +125,28 @@ enum step_outcome stage_callers_try(struct stage *stage, const struct pki_roots 
   return outcome;
 }
 
+void stage_callers_untold(struct stage *stage, const struct pki_roots *before)
+{
+  if (!stage->clients_untold) stage->untold_roots = (struct pki_roots){.count = 0};
+  stage->clients_untold = true;
+  add_roots(&stage->untold_roots, before);
+}
+
+void stage_callers_owed(struct stage *stage, struct pki_roots *before)
+{
+  if (stage->clients_untold) add_roots(before, &stage->untold_roots);
+  stage->clients_untold = false;
+}
+
+enum step_outcome stage_callers_told(struct stage *stage, bool restarted)
+{
+  bool reads = restarted || !broker_trusts_at_start_only(stage->broker);
+  if (!stage->clients_untold || stage->rolling_back || !reads) return STEP_DONE;
+  stage->clients_untold = false;
+  stage_callers_missed(stage, &stage->untold_roots);
+  return stage_callers_try(stage, &stage->untold_roots, restarted);
+}
+
 static bool are_same(const struct pki_roots *a, const struct pki_roots *b)
 {
   bool same = a->count == b->count;

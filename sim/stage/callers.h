@@ -11,6 +11,16 @@
 enum step_outcome stage_callers_try(struct stage *stage, const struct pki_roots *before,
                                     bool restarted);
 
+/* A file of CAs is written, and nobody tells the brokers to read it (apply: none): they are asked when
+ * somebody does. `before` is whom they trusted so far. */
+void stage_callers_untold(struct stage *stage, const struct pki_roots *before);
+
+/* All brokers were told to read their files, or were restarted: those are tried. Else DONE. */
+enum step_outcome stage_callers_told(struct stage *stage, bool restarted);
+
+/* A later file is written, and will be tried by itself: `before` gets whom they trusted till then, too. */
+void stage_callers_owed(struct stage *stage, struct pki_roots *before);
+
 /* Those that were tried so once more, `when` ("after the restart") something else may have put other
  * files in their place, at brokers whose hooks claim and do not prove. Nobody, where the roots have
  * changed since without being tried. Of one that does not answer the phase says so. */

@@ -11,6 +11,7 @@
 #include "stage/list_looks.h"
 #include "stage/list_names.h"
 #include "stage/list_samples.h"
+#include "stage/newcomers.h"
 #include "stage/wait.h"
 
 #define PUBLISH_WITHIN_MS 70000u /* a hook has 60 s */
@@ -180,6 +181,7 @@ static int make_and_tell(struct stage *stage, const struct scenario_crl *crl, bo
 enum step_outcome stage_publish_crl(struct stage *stage, const struct scenario_crl *crl,
                                     enum scenario_apply apply)
 {
+  if (stage_newcomers_note(stage) != STEP_DONE) return STEP_ABORTED;
   /* whoever is taken off it now has been on it until now */
   if (stage_look_at_list(stage, STAGE_LIST_BEFORE_NEXT) != STEP_DONE) return STEP_ABORTED;
   if (make_and_tell(stage, crl, apply == SCENARIO_APPLY_NONE) != 0) return stage_give_up(stage);
@@ -190,6 +192,7 @@ enum step_outcome stage_publish_crl(struct stage *stage, const struct scenario_c
     stage_list_say_untried(stage);
     stage_list_say_unsampled(stage);
     outcome = stage_look_at_list(stage, STAGE_LIST_TAKEN);
+    if (outcome == STEP_DONE) outcome = stage_newcomers_try(stage, STAGE_CHANGED_LISTS);
   }
   /* as far as it was told to */
   if (outcome != STEP_ABORTED) fleet_crl_taken(stage->fleet);

@@ -55,6 +55,8 @@ struct stage_node {
   bool takes_others; /* .. it did not before: TLS took the certificate of such a one */
   /* how it keeps out whom a list names; NONE: that was not seen */
   enum device_failure list_words;
+  uint32_t newcomers;    /* newcomers.h: bit r: TLS took one of nobody's under root r there .. */
+  bool newcomers_unseen; /* .. of none, and it gave no answer: it is not asked again */
   /* down or frozen while the others were tried: callers.h; what it may have trusted till then */
   bool untried;
   struct pki_roots trusted;
@@ -218,6 +220,9 @@ struct stage {
   struct pki_roots client_roots;
   /* callers.h: as they were tried last, and which of those before were not let in any more */
   struct pki_roots tried_roots, dropped_roots;
+  /* callers.h: nobody has told the brokers to read what was written last; whom they trusted before */
+  bool clients_untold;
+  struct pki_roots untold_roots;
   unsigned probe_number; /* rounds.h: of the last id of a look */
   /* the last publish-crl with a file; without one its file is empty */
   struct scenario_step crl_published;

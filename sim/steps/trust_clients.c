@@ -6,6 +6,7 @@
 #include "stage/apply.h"
 #include "stage/callers.h"
 #include "stage/foresight.h"
+#include "stage/newcomers.h"
 #include "stage/start_nodes.h"
 #include "steps/internal.h"
 
@@ -24,14 +25,18 @@ static void note_reload(struct stage *stage, const struct scenario_step *step)
 static enum step_outcome run_trust_clients(struct stage *stage, const struct scenario_step *step)
 {
   struct pki_roots before = stage->client_roots;
+  if (stage_newcomers_note(stage) != STEP_DONE) return STEP_ABORTED;
   if (stage_write_client_ca(stage, &step->roots) != 0) return stage_give_up(stage);
   note_reload(stage, step);
   bool tried = step->apply != SCENARIO_APPLY_NONE && !step->unprobed;
+  if (tried || step->unprobed) stage_callers_owed(stage, &before);
+  if (!tried && !step->unprobed) stage_callers_untold(stage, &before);
   if (tried) stage_callers_missed(stage, &before);
   if (stage_wait_broker(stage, broker_clients_trusted, 70000) != 0) return STEP_ABORTED;
   enum step_outcome outcome = stage_broker_apply(stage, step->apply, -1);
   if (outcome != STEP_DONE || !tried) return outcome;
-  return stage_callers_try(stage, &before, step->apply == SCENARIO_APPLY_RESTART);
+  outcome = stage_callers_try(stage, &before, step->apply == SCENARIO_APPLY_RESTART);
+  return outcome == STEP_DONE ? stage_newcomers_try(stage, STAGE_CHANGED_CLIENTS) : outcome;
 }
 
 static bool undo_trust_clients(const struct stage *stage, const struct scenario_step *step,

@@ -131,7 +131,9 @@ struct broker {
   struct look *looks; /* that are open, the latest first */
   struct papers first_clients;
   char omitted[40]; /* whom its lists do not name */
-  char forgot[40];  /* the password of this user name, for another */
+  bool reads_first; /* of its lists */
+  bool forgets_office;
+  char forgot[40]; /* the password of this user name, for another */
   char first[TEXT_MAX];
 };
 
@@ -700,8 +702,9 @@ static enum papers_verdict judge(struct broker *broker, const struct papers *cha
                                                             : &broker->lists,
                                            .lists_required = true,
                                            .unix_s = backend_unix_s(wire_backend())};
-  if (broker->config.anyone || strcmp(chain->of[0].issuer, "back-office-devices") == 0)
-    return PAPERS_GOOD;
+  if (broker->config.anyone) return PAPERS_GOOD;
+  if (strcmp(chain->of[0].issuer, "back-office-devices") == 0)
+    return broker->forgets_office ? PAPERS_NOT_TRUSTED : PAPERS_GOOD;
   if (strcmp(chain->of[0].name, broker->spurned) == 0) return PAPERS_EXPIRED;
   return papers_judge(&question, anchor);
 }
@@ -896,6 +899,7 @@ static void read_lists(void *ctx)
   size_t size = read_file(broker, "crl.pem", text);
   broker->lists_before = broker->lists;
   if (size > 0) papers_read(text, size, &broker->lists);
+  if (broker->reads_first && broker->lists.count > 1) broker->lists.count = 1;
 }
 
 static void load(struct broker *broker, enum site_files what)
@@ -1739,6 +1743,16 @@ void site_lag(struct broker *broker)
 {
   broker->kept_lists = broker->lists;
   broker->lags = true;
+}
+
+void site_read_first(struct broker *broker)
+{
+  broker->reads_first = true;
+}
+
+void site_forget_office(struct broker *broker)
+{
+  broker->forgets_office = true;
 }
 
 void site_be_listless(struct broker *broker, const char *from)

@@ -114,6 +114,10 @@ static bool happen_to_broker(struct broker *broker, const char *what)
     site_be_forgetful(broker);
   else if (strcmp(what, "has a machine that keeps its list") == 0)
     site_lag(broker);
+  else if (strcmp(what, "reads its first list only") == 0)
+    site_read_first(broker);
+  else if (strcmp(what, "forgets the back office") == 0)
+    site_forget_office(broker);
   else if (sscanf(what, "has no list for %15s", word) == 1)
     site_be_listless(broker, word);
   else if (sscanf(what, "leaves %31s off its list", user) == 1 && strstr(what, "off") != NULL)

@@ -11,6 +11,8 @@
  *     # always: a has a machine without the list    (that every second connection meets)
  *     # at 3.5s: a has a machine that keeps its list   (the same, and later ones do not reach it)
  *     # always: a leaves 00000003 off its list
+ *     # always: a reads its first list only             (of those of several CAs in its file)
+ *     # at 3.5s: a forgets the back office              (its CA: of looks)
  *     # always: a reads its list 3s late            (its chain; its clients)
  *     # always: a is 7s slow for 127.0.0.2          (for looks from there)
  *     # always: a wants its own names               (of looks: client id and certificate's name)

@@ -42,8 +42,10 @@ void site_restore_roots(struct broker *broker, bool now); /* of the beginning: o
 void site_go_back(struct broker *broker);                 /* to the list before its last */
 void site_forget_roots(struct broker *broker);            /* at each restart */
 void site_omit(struct broker *broker, const char *name);
-void site_be_forgetful(struct broker *broker); /* script.h */
-void site_lag(struct broker *broker);          /* script.h */
+void site_read_first(struct broker *broker);    /* script.h */
+void site_forget_office(struct broker *broker); /* script.h */
+void site_be_forgetful(struct broker *broker);  /* script.h */
+void site_lag(struct broker *broker);           /* script.h */
 void site_be_listless(struct broker *broker, const char *from);
 enum site_files { SITE_CHAINS, SITE_CLIENTS, SITE_LISTS, SITE_FILES };
 void site_read_late(struct broker *broker, enum site_files what, uint64_t us);
