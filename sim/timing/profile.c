@@ -127,9 +127,14 @@ static void list_name(void *ctx, const char *name)
 
 static int no_such_profile(const char *name, struct error *error)
 {
-  char names[512] = "";
+  char names[512] = "", folder[FILES_PATH_MAX];
   struct listing listing = {.text = names, .size = sizeof names};
   (void) timing_each(list_name, &listing, NULL);
+  if (names[0] == '\0' && timing_folder(folder, error) == 0)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "there is no timing profile in %.300s: has the program been moved without the "
+                     "folder 'share' beside it? Or give the path of a .json file",
+                     folder);
   return error_set(
       error, EXIT_CODE_USAGE,
       "there is no timing profile '%s'; there are: %s; or give the path of a .json file", name,
