@@ -98,6 +98,8 @@ struct broker {
   unsigned life; /* grows whenever all sessions end */
   uint64_t next_turn_us, timed_out;
   bool refuses, deaf, keeps_chain, fails_start, keeps_nothing, cuts, drops;
+  bool shares_chain;           /* both listeners have one file: .. */
+  enum broker_listener shared; /* .. the one that came last */
   /* every second connection meets a machine that has no list; a restart leaves it without roots */
   bool forgetful, forgets_roots, restores_roots;
   unsigned judged;
@@ -871,7 +873,8 @@ static void read_chain(struct broker *broker, enum broker_listener listener)
 {
   char text[TEXT_MAX];
   if (broker->keeps_chain && broker->presented[listener][0] != '\0') return;
-  if (read_file(broker, listener == BROKER_MAIN ? "main.crt" : "prove.crt", text) > 0)
+  enum broker_listener of = broker->shares_chain ? broker->shared : listener;
+  if (read_file(broker, of == BROKER_MAIN ? "main.crt" : "prove.crt", text) > 0)
     install_chain(broker, broker->presented[listener], text);
 }
 
@@ -1083,6 +1086,7 @@ static void hook_on(struct broker *broker, const struct operation *operation)
 {
   enum hook_kind hook = operation->hook;
   bool restart = hook == HOOK_RESTART;
+  if (hook == HOOK_PRESENT) broker->shared = operation->listener;
   if (restart) end_all(broker, true);
   if (restart && broker->keeps_nothing) forget_all(broker);
   if (hook == HOOK_KICK) {
@@ -1148,8 +1152,7 @@ void broker_restart(struct broker *broker, broker_done done, void *ctx)
 void broker_presented(struct broker *broker, enum broker_listener listener, broker_done done,
                       void *ctx)
 {
-  (void) listener;
-  call_hook(broker, HOOK_PRESENT, done, ctx);
+  call_hook(broker, HOOK_PRESENT, done, ctx)->listener = listener;
 }
 
 void broker_clients_trusted(struct broker *broker, broker_done done, void *ctx)
@@ -1687,6 +1690,11 @@ void site_install(struct broker *broker, enum site_installs how)
 void site_keep_chain(struct broker *broker)
 {
   broker->keeps_chain = true;
+}
+
+void site_share_chain(struct broker *broker)
+{
+  broker->shares_chain = true;
 }
 
 /* Somebody else's hand: nobody of the run has asked for it. */

@@ -71,6 +71,10 @@ static bool happen_to_chains(struct broker *broker, const char *what)
                                       [SITE_INSTALLS_LEAF_BEFORE_OLD] =
                                           "installs the leaf before old certificates",
                                       [SITE_INSTALLS_MORE] = "installs more"};
+  if (strcmp(what, "has one file for both listeners") == 0) {
+    site_share_chain(broker);
+    return true;
+  }
   for (size_t i = 1; i < sizeof words / sizeof *words; i++) {
     if (strcmp(what, words[i]) != 0) continue;
     site_install(broker, (enum site_installs) i);

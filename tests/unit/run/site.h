@@ -35,6 +35,7 @@ enum site_installs {
 };
 void site_install(struct broker *broker, enum site_installs how);
 void site_keep_chain(struct broker *broker);              /* a reload takes no new chain */
+void site_share_chain(struct broker *broker);             /* script.h */
 void site_serve(struct broker *broker, const char *root); /* another chain, by itself */
 void site_split(struct broker *broker, const char *from); /* script.h */
 void site_forget_lists(struct broker *broker);            /* by itself */
