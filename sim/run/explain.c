@@ -91,6 +91,16 @@ static void explain_uncut(const struct remark *remark)
                      "would have is not known");
 }
 
+static void explain_unrenewed(const struct remark *remark)
+{
+  say_also(remark,
+           "so many calls of the hook 'renew-token' left a device without a new token of its "
+           "own, and a note names the first: what does the hook write to FLEETSIM_TOKEN? An "
+           "issuer that hands out the same one until shortly before its end wants a shorter "
+           "'renew-before'.");
+  say_way_out(remark);
+}
+
 static bool nothing_came(const struct remark *remark)
 {
   const struct metrics *metrics = remark->stage->metrics;
@@ -141,6 +151,8 @@ void run_explain(struct stage *stage, const struct expr *expr, bool implied,
   if (is_of(&remark, "revoke.unrefused") && is_too_much(&remark, METRIC_REVOKE_UNREFUSED))
     explain_unrefused(&remark);
   if (is_of(&remark, "revoke.unrefused")) explain_unproven(&remark);
+  if (is_of(&remark, "token.unrenewed") && is_too_much(&remark, METRIC_TOKEN_UNRENEWED))
+    explain_unrenewed(&remark);
   if (is_of(&remark, "revoke.uncut")) explain_uncut(&remark);
   if (is_of(&remark, "telemetry.delivered") || is_of(&remark, "operator.online") ||
       is_of(&remark, "telemetry.unheard") || is_of(&remark, "telemetry.unnumbered"))
