@@ -7,7 +7,7 @@
 #include "stage/nodes.h"
 #include "stage/rounds.h"
 
-static bool is_apart(const struct broker *broker)
+static bool is_separate(const struct broker *broker)
 {
   bool same_port = broker_port(broker, BROKER_MAIN) == broker_port(broker, BROKER_PROVE);
   bool same_address =
@@ -22,7 +22,7 @@ enum step_outcome stage_apart_look(struct stage *stage, struct stage_leaves *out
   for (size_t n = 0; n < stage->scenario->node_count; n++) {
     const struct stage_visitor anybody = {
         .node = n, .listener = BROKER_MAIN, .looks = 1, .timeout_ms = stage_look_ms(stage)};
-    if (!stage_is_reachable(stage, n) || !is_apart(stage->nodes[0].broker)) continue;
+    if (!stage_is_reachable(stage, n) || !is_separate(stage->nodes[0].broker)) continue;
     if (stage_round(stage, &anybody, 1, &round) != STEP_DONE) return STEP_ABORTED;
     if (round.look[0].answered) out->of[n] = round.look[0].broker.chain;
   }

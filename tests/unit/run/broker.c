@@ -132,6 +132,7 @@ struct broker {
   unsigned looking;
   struct look *looks; /* that are open, the latest first */
   struct papers first_clients;
+  char trusts[16];  /* whatever its file says */
   char omitted[40]; /* whom its lists do not name */
   char forgot[40];  /* the password of this user name, for another */
   char first[TEXT_MAX];
@@ -889,6 +890,8 @@ static void read_clients(void *ctx)
   struct broker *broker = ctx;
   char text[TEXT_MAX];
   size_t size = read_file(broker, "clients.crt", text);
+  if (size > 0 && broker->trusts[0] != '\0')
+    size += (size_t) snprintf(text + size, sizeof text - size, "root %s\n", broker->trusts);
   if (size > 0) papers_read(text, size, &broker->clients);
 }
 
@@ -1731,6 +1734,11 @@ void site_restore_roots(struct broker *broker, bool now)
     broker->clients = broker->first_clients;
   else
     broker->restores_roots = true;
+}
+
+void site_trust(struct broker *broker, const char *root)
+{
+  snprintf(broker->trusts, sizeof broker->trusts, "%s", root);
 }
 
 void site_omit(struct broker *broker, const char *name)

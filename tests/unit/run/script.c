@@ -132,6 +132,8 @@ static bool happen_to_broker(struct broker *broker, const char *what)
     site_forget_password(broker, user);
   else if (strcmp(what, "knows all passwords") == 0)
     site_forget_password(broker, "");
+  else if (sscanf(what, "trusts %15s as well", word) == 1)
+    site_trust(broker, word);
   else if (sscanf(what, "serves %15s", word) == 1)
     site_serve(broker, word);
   else if (sscanf(what, "keeps its chain for %15s", word) == 1)

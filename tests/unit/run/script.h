@@ -37,6 +37,7 @@
  *     # always: a installs the leaf                 (only, of a new chain)
  *     # always: a installs the leaf before old certificates
  *     # always: a installs more                     (a certificate that nobody needs)
+ *     # always: a trusts spare as well    (clients under that root, whatever its file says)
  *     # always: a has one file for both listeners   (the hook does not look at FLEETSIM_LISTENER)
  *     # always: a keeps nothing    (of sessions and messages, over a restart by a hook)
  *     # at 3.5s: a forgets the password of dev-2  (a user name; knows all passwords)

@@ -42,6 +42,7 @@ void site_forget_lists(struct broker *broker);            /* by itself */
 void site_restore_roots(struct broker *broker, bool now); /* of the beginning: or at each restart */
 void site_go_back(struct broker *broker);                 /* to the list before its last */
 void site_forget_roots(struct broker *broker);            /* at each restart */
+void site_trust(struct broker *broker, const char *root); /* script.h */
 void site_omit(struct broker *broker, const char *name);
 void site_be_forgetful(struct broker *broker); /* script.h */
 void site_lag(struct broker *broker);          /* script.h */
