@@ -98,6 +98,7 @@ struct broker {
   unsigned life; /* grows whenever all sessions end */
   uint64_t next_turn_us, timed_out;
   bool refuses, deaf, keeps_chain, fails_start, keeps_nothing, cuts, drops;
+  bool kicks_all;              /* whoever of them is to be, by a hook */
   bool shares_chain;           /* both listeners have one file: .. */
   enum broker_listener shared; /* .. the one that came last */
   /* every second connection meets a machine that has no list; a restart leaves it without roots */
@@ -1092,6 +1093,7 @@ static void hook_on(struct broker *broker, const struct operation *operation)
   if (hook == HOOK_PRESENT) broker->shared = operation->listener;
   if (restart) end_all(broker, true);
   if (restart && broker->keeps_nothing) forget_all(broker);
+  if (hook == HOOK_KICK && broker->kicks_all) end_all(broker, true);
   if (hook == HOOK_KICK) {
     kick(broker, operation->client);
     bouncer_kicked(&broker->bouncer, operation->client);
@@ -1734,6 +1736,11 @@ void site_restore_roots(struct broker *broker, bool now)
     broker->clients = broker->first_clients;
   else
     broker->restores_roots = true;
+}
+
+void site_kick_all(struct broker *broker)
+{
+  broker->kicks_all = true;
 }
 
 void site_trust(struct broker *broker, const char *root)

@@ -44,6 +44,8 @@ static bool happen_to_looks(struct broker *broker, const char *what)
     site_take_ids(broker, true);
   else if (strcmp(what, "shields sessions") == 0)
     site_shield(broker);
+  else if (strcmp(what, "kicks all at once") == 0)
+    site_kick_all(broker);
   else if (strcmp(what, "bans whom it kicks") == 0)
     site_ban(broker);
   else if (sscanf(what, "admits %15[0-9] a minute", word) == 1)

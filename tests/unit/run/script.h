@@ -25,6 +25,7 @@
  *                                                   certificate it lets in the last)
  *     # always: a shields sessions                  (CONNACK 5 to looks with the certificate of one)
  *     # always: a bans whom it kicks                (by a hook: CONNACK 5 from then on)
+ *     # always: a kicks all at once               (by a hook: whoever of them is to be kicked)
  *     # always: a admits 15 a minute                (of one certificate; to the others CONNACK 5)
  *     # always: a admits 15 a minute of one id      (.. , and closes on others: in place of it)
  *     # always: a takes 60 looks in 10s     (.. , and closes on others before TLS; else after it)

@@ -59,6 +59,7 @@ void site_balance(struct broker *broker);
 void site_take_ids(struct broker *broker, bool over); /* script.h */
 void site_shield(struct broker *broker);
 void site_ban(struct broker *broker);
+void site_kick_all(struct broker *broker); /* script.h */
 /* script.h */
 enum site_limited { SITE_CERTIFICATES, SITE_IDS };
 void site_limit(struct broker *broker, enum site_limited of, unsigned most, bool closes);
