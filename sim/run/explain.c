@@ -64,12 +64,28 @@ static void explain_stale_leaf(const struct remark *remark)
   say_way_out(remark);
 }
 
+/* A ticket of before the list asks for no certificate again. */
+static const char *why_unrefused(const struct stage *stage, char out[320])
+{
+  double accepts = metrics_value(stage->metrics, METRIC_REVOKE_ACCEPTS),
+         resumed = metrics_value(stage->metrics, METRIC_REVOKE_RESUMED_ACCEPTS);
+  if (resumed <= 0) return "is it in force at every address?";
+  snprintf(
+      out, 320,
+      "%.0f of %.0f times with a session ticket (revoke.resumed_accepts), which may be older than "
+      "the list: does the broker keep its ticket key over a reload, or share one with another? "
+      "A new key, or a restart, ends the old tickets%s",
+      resumed, accepts, resumed < accepts ? ". And is the list in force at every address?" : ".");
+  return out;
+}
+
 static void explain_unrefused(const struct remark *remark)
 {
-  char sentence[600], where[400];
+  char sentence[900], where[400], why[320];
   snprintf(sentence, sizeof sentence,
            "so many that are on the list were let in after it, and have not been refused since: "
-           "is it in force at every address?%s",
+           "%s%s",
+           why_unrefused(remark->stage, why),
            stage_list_let_in(remark->stage, where, sizeof where));
   say_also(remark, sentence);
   say_way_out(remark);

@@ -142,6 +142,19 @@ static const char *hint_of(const struct broker *broker, const struct stage_calle
              : "was it told?";
 }
 
+/* One that goes by a registry closes on whom it does not know, whatever his root is. */
+static const char *or_unknown(const struct broker *broker, const struct stage_caller *caller,
+                              const struct stage_seen *wrong)
+{
+  bool by_root = wrong->broker.failure == DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
+  if (!broker_is(broker, BROKER_HOOKED) || !caller->welcome || by_root ||
+      caller->as.whose != PKI_NOBODY)
+    return "";
+  return ". Or does it know no '" PKI_PROBE_NAME
+         "' (a registry, an allow-list)? Then 'probe: no' is "
+         "for this step";
+}
+
 static enum step_outcome fail_answer(struct stage *stage, size_t node,
                                      const struct stage_caller *caller,
                                      const struct answers *answers)
@@ -150,16 +163,17 @@ static enum step_outcome fail_answer(struct stage *stage, size_t node,
   const struct stage_seen *wrong = &answers->wrong;
   const char *why = wrong->broker.why;
   char late[96], from[64];
-  error_set(&stage->error, EXIT_CODE_FAIL,
-            "%s%sthe broker at %s port %u %s a client certificate under %s%s after %.3g s%s%s: %s",
-            caller->when != NULL ? caller->when : "", caller->when != NULL ? " " : "",
-            broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN),
-            caller->welcome                            ? "does not take"
-            : caller->when != NULL || caller->unlisted ? "takes"
-                                                       : "still takes",
-            caller->as.root, answers->right > 0 ? stage_from(wrong->from, from) : "",
-            (double) within_ms(stage) / 1000, why[0] != '\0' ? ", " : "", why,
-            hint_of(broker, caller, late));
+  error_set(
+      &stage->error, EXIT_CODE_FAIL,
+      "%s%sthe broker at %s port %u %s a client certificate under %s%s after %.3g s%s%s: %s%s",
+      caller->when != NULL ? caller->when : "", caller->when != NULL ? " " : "",
+      broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN),
+      caller->welcome                            ? "does not take"
+      : caller->when != NULL || caller->unlisted ? "takes"
+                                                 : "still takes",
+      caller->as.root, answers->right > 0 ? stage_from(wrong->from, from) : "",
+      (double) within_ms(stage) / 1000, why[0] != '\0' ? ", " : "", why,
+      hint_of(broker, caller, late), or_unknown(broker, caller, wrong));
   return STEP_FAILED;
 }
 
@@ -221,7 +235,9 @@ static enum step_outcome end_unsaid(struct stage *stage, size_t node,
     error_set(&stage->error, EXIT_CODE_FAIL, "%s%s", text,
               answers->right > 0 ? ". Is a machine away, or does a limit of connections close on "
                                    "looks? A longer 'within' has them come more slowly"
-                                 : "");
+              : broker_is(broker, BROKER_HOOKED) && !is_answer(&answers->unsure)
+                  ? ". Where it only answers late, a longer 'within' is for this step"
+                  : "");
     return STEP_FAILED;
   }
   stage_say(stage, text);
