@@ -257,6 +257,9 @@ uint16_t pki_chain_roots(const struct pki *pki, const uint8_t *chain, size_t siz
 
 /* By its dates the chain's leaf counts now. False of what is no chain, too. */
 bool pki_chain_is_current(const uint8_t *chain, size_t size);
+
+/* When the chain's leaf ends, in Unix seconds; 0: it is no chain. */
+int64_t pki_chain_ends(const uint8_t *chain, size_t size);
 int pki_certificate_count(struct pki *pki, size_t *count, struct error *error);
 
 /* Roots, intermediates, back office, update CA and cross-certificates. */

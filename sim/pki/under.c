@@ -54,6 +54,16 @@ bool pki_chain_is_current(const uint8_t *chain, size_t size)
   return current;
 }
 
+int64_t pki_chain_ends(const uint8_t *chain, size_t size)
+{
+  STACK_OF(X509) *sent = pki_decode_chain(chain, size);
+  const X509 *leaf = sent != NULL ? sk_X509_value(sent, 0) : NULL;
+  int64_t end_s = leaf != NULL ? pki_cert_unix(X509_get0_notAfter(leaf)) : 0;
+  sk_X509_pop_free(sent, X509_free);
+  ERR_clear_error();
+  return end_s;
+}
+
 /* The first device that may and whose own chain is under the root; device_count: there is none. */
 static size_t find_device(struct pki *pki, size_t root, bool (*may)(void *ctx, size_t index),
                           void *ctx)

@@ -64,12 +64,28 @@ static void explain_stale_leaf(const struct remark *remark)
   say_way_out(remark);
 }
 
+/* A ticket of before the list asks for no certificate again. */
+static const char *why_unrefused(const struct stage *stage, char out[320])
+{
+  double accepts = metrics_value(stage->metrics, METRIC_REVOKE_ACCEPTS),
+         resumed = metrics_value(stage->metrics, METRIC_REVOKE_RESUMED_ACCEPTS);
+  if (resumed <= 0) return "is it in force at every address?";
+  snprintf(
+      out, 320,
+      "%.0f of %.0f times with a session ticket (revoke.resumed_accepts), which may be older than "
+      "the list: does the broker keep its ticket key over a reload, or share one with another? "
+      "A new key, or a restart, ends the old tickets%s",
+      resumed, accepts, resumed < accepts ? ". And is the list in force at every address?" : ".");
+  return out;
+}
+
 static void explain_unrefused(const struct remark *remark)
 {
-  char sentence[600], where[400];
+  char sentence[900], where[400], why[320];
   snprintf(sentence, sizeof sentence,
            "so many that are on the list were let in after it, and have not been refused since: "
-           "is it in force at every address?%s",
+           "%s%s",
+           why_unrefused(remark->stage, why),
            stage_list_let_in(remark->stage, where, sizeof where));
   say_also(remark, sentence);
   say_way_out(remark);
@@ -89,6 +105,16 @@ static void explain_uncut(const struct remark *remark)
   if (isnan(metrics_value(remark->stage->metrics, METRIC_REVOKE_UNCUT)))
     say_also(remark, "a look has ended the session of a device on the list: whether the broker "
                      "would have is not known");
+}
+
+static void explain_unrenewed(const struct remark *remark)
+{
+  say_also(remark,
+           "so many calls of the hook 'renew-token' left a device without a new token of its "
+           "own, and a note names the first: what does the hook write to FLEETSIM_TOKEN? An "
+           "issuer that hands out the same one until shortly before its end wants a shorter "
+           "'renew-before'.");
+  say_way_out(remark);
 }
 
 static bool nothing_came(const struct remark *remark)
@@ -141,6 +167,8 @@ void run_explain(struct stage *stage, const struct expr *expr, bool implied,
   if (is_of(&remark, "revoke.unrefused") && is_too_much(&remark, METRIC_REVOKE_UNREFUSED))
     explain_unrefused(&remark);
   if (is_of(&remark, "revoke.unrefused")) explain_unproven(&remark);
+  if (is_of(&remark, "token.unrenewed") && is_too_much(&remark, METRIC_TOKEN_UNRENEWED))
+    explain_unrenewed(&remark);
   if (is_of(&remark, "revoke.uncut")) explain_uncut(&remark);
   if (is_of(&remark, "telemetry.delivered") || is_of(&remark, "operator.online") ||
       is_of(&remark, "telemetry.unheard") || is_of(&remark, "telemetry.unnumbered"))

@@ -8,7 +8,7 @@
 #include "stage/nodes.h"
 
 /* NUMBERED: messages are told apart where they arrive; UNTOLD: they are not. OPERATOR: there is
-   somebody where they arrive. */
+   somebody where they arrive. TOKENS: a hook renews them. */
 enum of {
   OF_ALL,
   OF_TELEMETRY,
@@ -22,6 +22,7 @@ enum of {
   OF_REPORTS,
   OF_ROLLOUTS,
   OF_LISTS,
+  OF_TOKENS,
 };
 
 /* `or`: quantities by which a scenario says otherwise too, with spaces around each; of
@@ -49,6 +50,7 @@ static const struct {
     {"ota.unfinished == 0", OF_ROLLOUTS,
      " ota.offered ota.updated ota.refused ota.rolled_back updated touched ota reported "},
     {"revoke.unrefused == 0", OF_LISTS, ""},
+    {"token.unrenewed == 0", OF_TOKENS, " token.renewed "},
 };
 static_assert(sizeof implied / sizeof implied[0] == RUN_IMPLIED_MAX,
               "there is room for each in the results");
@@ -79,6 +81,13 @@ static bool has_sent_untold(const struct stage *stage)
              metrics_value(metrics, METRIC_TELEMETRY_DECLINED);
 }
 
+/* That a hook is asked for. */
+static bool has_renewals(const struct scenario *scenario)
+{
+  return scenario->credentials.secret == SCENARIO_SECRET_TOKEN &&
+         scenario->hook[HOOK_RENEW_TOKEN][0] != '\0';
+}
+
 static bool applies(const struct stage *stage, enum of of)
 {
   bool operated = !stage->scenario->operator.none;
@@ -95,6 +104,7 @@ static bool applies(const struct stage *stage, enum of of)
   case OF_REPORTS:
   case OF_ROLLOUTS: return stage->ota != NULL && operated;
   case OF_LISTS: return stage->scenario->crl;
+  case OF_TOKENS: return has_renewals(stage->scenario);
   }
   return true;
 }

@@ -92,6 +92,16 @@ static int take_less(struct cursor *c, struct expr *out)
   return 0;
 }
 
+/* What is counted in bytes says so in its name. */
+static int wrong_bytes(struct cursor *c, size_t at, uint64_t bytes)
+{
+  c->at = at;
+  snprintf(c->why, c->why_size,
+           "an expression has no sizes: metrics of bytes, as ota.bytes, are numbers: write '%llu'",
+           (unsigned long long) bytes);
+  return -1;
+}
+
 static int take_value(struct cursor *c, struct expr *out)
 {
   char word[32];
@@ -117,7 +127,8 @@ static int take_value(struct cursor *c, struct expr *out)
     out->value = share * 100;
     return take_less(c, out);
   }
-  uint64_t ms = 0;
+  uint64_t ms = 0, bytes = 0;
+  if (units_bytes(word, &bytes, c->why, c->why_size) == 0) return wrong_bytes(c, start, bytes);
   out->unit = EXPR_DURATION;
   if (units_duration_ms(word, &ms, c->why, c->why_size) != 0) return c->at = start, -1;
   out->value = (double) ms;

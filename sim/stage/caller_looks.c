@@ -128,6 +128,10 @@ static uint64_t within_ms(const struct stage *stage)
 static const char *hint_of(const struct broker *broker, const struct stage_caller *caller,
                            char late[96])
 {
+  if (caller->unlisted)
+    return "the step does not list it. Do the hooks install FLEETSIM_CLIENT_CA and nothing else? "
+           "If "
+           "it is to be trusted, 'roots' names it";
   snprintf(late, 96, "%s reads its CA file at start only: use apply: restart", broker_name(broker));
   if (caller->when != NULL)
     return "it was otherwise before: does something put an older CA file back?";
@@ -138,6 +142,19 @@ static const char *hint_of(const struct broker *broker, const struct stage_calle
              : "was it told?";
 }
 
+/* One that goes by a registry closes on whom it does not know, whatever his root is. */
+static const char *or_unknown(const struct broker *broker, const struct stage_caller *caller,
+                              const struct stage_seen *wrong)
+{
+  bool by_root = wrong->broker.failure == DEVICE_FAIL_TLS_ALERT_UNKNOWN_CA;
+  if (!broker_is(broker, BROKER_HOOKED) || !caller->welcome || by_root ||
+      caller->as.whose != PKI_NOBODY)
+    return "";
+  return ". Or does it know no '" PKI_PROBE_NAME
+         "' (a registry, an allow-list)? Then 'probe: no' is "
+         "for this step";
+}
+
 static enum step_outcome fail_answer(struct stage *stage, size_t node,
                                      const struct stage_caller *caller,
                                      const struct answers *answers)
@@ -146,16 +163,17 @@ static enum step_outcome fail_answer(struct stage *stage, size_t node,
   const struct stage_seen *wrong = &answers->wrong;
   const char *why = wrong->broker.why;
   char late[96], from[64];
-  error_set(&stage->error, EXIT_CODE_FAIL,
-            "%s%sthe broker at %s port %u %s a client certificate under %s%s after %.3g s%s%s: %s",
-            caller->when != NULL ? caller->when : "", caller->when != NULL ? " " : "",
-            broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN),
-            caller->welcome        ? "does not take"
-            : caller->when != NULL ? "takes"
-                                   : "still takes",
-            caller->as.root, answers->right > 0 ? stage_from(wrong->from, from) : "",
-            (double) within_ms(stage) / 1000, why[0] != '\0' ? ", " : "", why,
-            hint_of(broker, caller, late));
+  error_set(
+      &stage->error, EXIT_CODE_FAIL,
+      "%s%sthe broker at %s port %u %s a client certificate under %s%s after %.3g s%s%s: %s%s",
+      caller->when != NULL ? caller->when : "", caller->when != NULL ? " " : "",
+      broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN),
+      caller->welcome                            ? "does not take"
+      : caller->when != NULL || caller->unlisted ? "takes"
+                                                 : "still takes",
+      caller->as.root, answers->right > 0 ? stage_from(wrong->from, from) : "",
+      (double) within_ms(stage) / 1000, why[0] != '\0' ? ", " : "", why,
+      hint_of(broker, caller, late), or_unknown(broker, caller, wrong));
   return STEP_FAILED;
 }
 
@@ -197,7 +215,8 @@ static enum step_outcome fail_since(struct stage *stage, size_t node,
   return STEP_FAILED;
 }
 
-/* What nobody said is a note where it was seen before, or where there is nobody to tell it by. What
+/* What nobody said is a note where it was seen before, where there is nobody to tell it by, or where no
+   step has asked. What
    some looks did not say a machine may not say that stands behind the same address. */
 static enum step_outcome end_unsaid(struct stage *stage, size_t node,
                                     const struct stage_caller *caller,
@@ -212,11 +231,13 @@ static enum step_outcome end_unsaid(struct stage *stage, size_t node,
            broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN), caller->as.root,
            caller->when != NULL ? caller->when : "", caller->when != NULL ? " " : "", how,
            why_unsure(caller, answers, why));
-  if (caller->when == NULL && !alone) {
+  if (caller->when == NULL && !alone && !caller->unlisted) {
     error_set(&stage->error, EXIT_CODE_FAIL, "%s%s", text,
               answers->right > 0 ? ". Is a machine away, or does a limit of connections close on "
                                    "looks? A longer 'within' has them come more slowly"
-                                 : "");
+              : broker_is(broker, BROKER_HOOKED) && !is_answer(&answers->unsure)
+                  ? ". Where it only answers late, a longer 'within' is for this step"
+                  : "");
     return STEP_FAILED;
   }
   stage_say(stage, text);
@@ -239,13 +260,15 @@ static enum step_outcome look_as(struct stage *stage, size_t node,
 {
   struct stage_round round[2] = {{.count = 0}, {.count = 0}};
   uint64_t timeout_ms = stage_look_until(stage, began_ms + within_ms(stage));
-  const struct stage_visitor visitor[2] = {
-      {.node = node,
-       .files = &caller->as.files,
-       .by_own_name = true,
-       .looks = glance,
-       .timeout_ms = timeout_ms},
-      {.node = node, .files = &caller->beside.files, .timeout_ms = timeout_ms}};
+  const struct stage_visitor visitor[2] = {{.node = node,
+                                            .files = &caller->as.files,
+                                            .by_own_name = true,
+                                            .looks = glance || caller->unlisted,
+                                            .timeout_ms = timeout_ms},
+                                           {.node = node,
+                                            .files = &caller->beside.files,
+                                            .looks = caller->unlisted,
+                                            .timeout_ms = timeout_ms}};
   bool both = caller->beside.root != NULL && !glance;
   if (stage_round(stage, visitor, both ? 2 : 1, round) != STEP_DONE) return STEP_ABORTED;
   count_device(stage, node, &caller->as, &round[0]);
@@ -289,7 +312,7 @@ enum step_outcome stage_await_caller(struct stage *stage, size_t node,
 {
   uint64_t began_ms = stage_elapsed_ms(stage), until_ms = began_ms + within_ms(stage);
   uint64_t pause_ms = 0;
-  struct answers answers = {.count = stage_looks_needed(stage)};
+  struct answers answers = {.count = caller->unlisted ? 1 : stage_looks_needed(stage)};
   bool several = answers.count > 1, glance = several;
   for (;;) {
     if (look_as(stage, node, caller, began_ms, glance, &answers) != STEP_DONE) return STEP_ABORTED;

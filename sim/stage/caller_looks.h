@@ -16,6 +16,7 @@ struct stage_caller {
   struct stage_guest as;
   struct stage_guest beside; /* of a root that it should trust, where this one is not welcome */
   bool welcome;
+  bool unlisted;    /* no step has spoken of his root: one look at an address is enough */
   bool restarted;   /* the broker was */
   const char *when; /* he was asked about before; NULL: the first time */
 };

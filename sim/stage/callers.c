@@ -14,6 +14,7 @@
 /* Who is asked about, and how it came to that. */
 struct inquiry {
   bool restarted;     /* the broker was */
+  bool unlisted;      /* no step has spoken of the roots */
   bool only_shut_out; /* nobody else is asked about: a list keeps everybody out */
   const char *when;   /* he was asked about before; NULL: the first time */
   int node;           /* one broker, -1: all that are reachable */
@@ -60,10 +61,12 @@ static enum step_outcome try_root(struct stage *stage, const struct inquiry *inq
   char note[128];
   struct stage_caller caller = {.as.files = broker_probe_place(stage->broker),
                                 .welcome = welcome,
+                                .unlisted = inquiry->unlisted,
                                 .restarted = inquiry->restarted,
                                 .when = inquiry->when};
   int written = invite_guest(stage, root, &caller.as);
   if (written < 0) return stage_give_up(stage);
+  if (written > 0 && inquiry->unlisted) return STEP_DONE;
   if (written > 0) {
     snprintf(note, sizeof note,
              "whether the broker trusts %s was not tried: the fleet folder has no key under it",
@@ -90,6 +93,22 @@ static enum step_outcome try_roots(struct stage *stage, const struct inquiry *in
   for (size_t r = 0; r < before->count && outcome == STEP_DONE; r++)
     if (!pki_roots_include(now, before->name[r]))
       outcome = try_root(stage, inquiry, before->name[r], false);
+  return outcome;
+}
+
+/* A hook that gathers the CAs of a folder has the broker trust more than the step says: whom the
+   scenario has roots for, beside those that were trusted, are not to get in. */
+static enum step_outcome try_unlisted(struct stage *stage, bool restarted,
+                                      const struct pki_roots *before)
+{
+  const struct pki_roots *all = &stage->scenario->roots;
+  const struct inquiry inquiry = {.unlisted = true, .restarted = restarted, .node = -1};
+  enum step_outcome outcome = STEP_DONE;
+  if (!scenario_broker_is(stage->scenario, BROKER_HOOKED)) return STEP_DONE;
+  for (size_t r = 0; r < all->count && outcome == STEP_DONE; r++)
+    if (!pki_roots_include(&stage->client_roots, all->name[r]) &&
+        !pki_roots_include(before, all->name[r]))
+      outcome = try_root(stage, &inquiry, all->name[r], false);
   return outcome;
 }
 
@@ -121,6 +140,7 @@ enum step_outcome stage_callers_try(struct stage *stage, const struct pki_roots 
 {
   const struct inquiry inquiry = {.restarted = restarted, .node = -1};
   enum step_outcome outcome = try_roots(stage, &inquiry, before);
+  if (outcome == STEP_DONE) outcome = try_unlisted(stage, restarted, before);
   if (outcome == STEP_DONE) note_tried(stage, before);
   return outcome;
 }

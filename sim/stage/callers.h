@@ -6,7 +6,7 @@
 
 /* At every broker that is reachable a client under each of stage->client_roots must get in, one
  * under each root of `before` that is not among them must not, within the step's broker_ms (10 s
- * where it has none). `restarted`: the brokers were, to have them read their file. FAILED says which
+ * where it has none); nor, at one that stands elsewhere, under the scenario's other roots. `restarted`: the brokers were, to have them read their file. FAILED says which
  * does not do so; of a root without a key the phase says that it was not tried. */
 enum step_outcome stage_callers_try(struct stage *stage, const struct pki_roots *before,
                                     bool restarted);

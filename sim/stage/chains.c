@@ -35,6 +35,13 @@ uint64_t stage_chain_in_force(struct stage *stage, size_t index)
   return chain != NULL ? stage_chain_mark(chain, size) : 0;
 }
 
+int64_t stage_chain_ends(struct stage *stage, size_t index)
+{
+  size_t size;
+  const uint8_t *chain = chain_in_force(stage, index, &size);
+  return chain != NULL ? pki_chain_ends(chain, size) : 0;
+}
+
 /* By what stands behind the leaf: to follow the signatures of a whole fleet would take its time. */
 static uint64_t issuers_of(const uint8_t *chain, size_t size)
 {

@@ -9,6 +9,9 @@
 uint64_t stage_chain_mark(const uint8_t *chain, size_t size);
 uint64_t stage_chain_in_force(struct stage *stage, size_t index);
 
+/* When the certificate in force on the device ends, in Unix seconds; 0: it holds none. */
+int64_t stage_chain_ends(struct stage *stage, size_t index);
+
 /* Whether its leaf is the one that is in force on the device, which is under `root` already: then
  * other intermediates would change nothing that a broker judges. */
 bool stage_holds_leaf(struct stage *stage, size_t index, const char *root, const uint8_t *chain,

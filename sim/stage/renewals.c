@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/names.h"
@@ -61,6 +62,18 @@ static int take_signed(struct stage *stage, uint32_t device, const char *root,
 
 /* --- Each device ------------------------------------------------------------------------------ */
 
+static void compare_ends(struct stage *stage, struct stage_renewals *renewals, uint32_t device,
+                         const uint8_t *chain, size_t size)
+{
+  int64_t end_s = pki_chain_ends(chain, size), before_s = stage_chain_ends(stage, device);
+  renewals->given++;
+  if (end_s == 0 || before_s == 0 || end_s >= before_s) return;
+  if (renewals->shorter++ > 0) return;
+  renewals->first_shorter.device = device;
+  renewals->first_shorter.end_s = end_s;
+  renewals->first_shorter.before_s = before_s;
+}
+
 /* What changes nothing is not sent: the word for it would be that of a device that has renewed. */
 static int push_chain(struct stage *stage, struct stage_renewals *renewals, uint32_t device,
                       const uint8_t *chain, size_t size)
@@ -73,6 +86,7 @@ static int push_chain(struct stage *stage, struct stage_renewals *renewals, uint
     renewals->held++;
     return 0;
   }
+  compare_ends(stage, renewals, device, chain, size);
   if (office_push(stage->office, device, "cert", chain, size, &stage->error) != 0) return -1;
   identity->pushed = stage_chain_mark(chain, size);
   identity->acked = false;
@@ -168,6 +182,29 @@ int stage_renewals_were_new(struct stage *stage, const struct stage_renewals *re
             renewals->held, count);
   shortfall_name(stage, devices, count, was_new, NULL);
   return -1;
+}
+
+static const char *date_of(int64_t unix_s, char out[16])
+{
+  struct tm utc;
+  time_t when = (time_t) unix_s;
+  if (gmtime_r(&when, &utc) == NULL || strftime(out, 16, "%Y-%m-%d", &utc) == 0) out[0] = '\0';
+  return out;
+}
+
+void stage_renewals_tell_shorter(struct stage *stage, const struct stage_renewals *renewals)
+{
+  char text[NAMES_TEXT + 240], name[NAMES_TEXT], end[16], before[16];
+  if (renewals->shorter == 0) return;
+  snprintf(
+      text, sizeof text,
+      "%zu of %zu new certificates end earlier than those that they replace: that of device %s on "
+      "%s, in place of %s. Is that how long they are to be good for?",
+      renewals->shorter, renewals->given,
+      names_text(stage->names, stage->ids[renewals->first_shorter.device], name),
+      date_of(renewals->first_shorter.end_s, end),
+      date_of(renewals->first_shorter.before_s, before));
+  stage_say(stage, text);
 }
 
 int stage_renewals_open(struct stage *stage, const struct scenario_step *step,

@@ -14,6 +14,11 @@ struct stage_renewals {
   struct pki_renewals *list; /* NULL: there is none */
   size_t unlisted;           /* devices that have no line in it */
   size_t held;               /* devices for which that came which they hold */
+  size_t given, shorter;     /* .. a new one; of these, one that ends earlier than theirs */
+  struct {
+    uint32_t device;
+    int64_t end_s, before_s;
+  } first_shorter;
 };
 
 /* Reads the step's list, if it has one: 0, or -1 with stage->error. To be closed after a success. */
@@ -32,6 +37,10 @@ int stage_renew(struct stage *stage, struct stage_renewals *renewals, const uint
  * is the one that they hold already. */
 int stage_renewals_were_new(struct stage *stage, const struct stage_renewals *renewals,
                             const uint32_t *devices, size_t count);
+
+/* A command that signs may have forgotten for how long. Says of certificates that end earlier than those
+ * that they replace how many they are. */
+void stage_renewals_tell_shorter(struct stage *stage, const struct stage_renewals *renewals);
 
 /* Whether every certificate of the step's list is what it must be, before anything is sent: 0, or -1
  * with stage->error, a sentence at the step's place. */

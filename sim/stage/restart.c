@@ -317,7 +317,8 @@ static enum step_outcome fail_open(struct stage *stage, const struct watch *watc
     error_set(&stage->error, EXIT_CODE_FAIL,
               "the hook 'restart' has ended, and the broker at %s port %u was not restarted: after "
               "%u s %zu of %zu sessions of " PKI_PROBE_NAME
-              " and %zu of %zu of devices are open there still",
+              " and %zu of %zu of devices are open there still. Does it restart every machine, and "
+              "wait until that is done?",
               broker_address(broker, BROKER_MAIN), broker_port(broker, BROKER_MAIN),
               ENDED_WITHIN_MS / 1000, held, watch->at[n].opened, devices, watch->at[n].devices);
     return STEP_FAILED;
@@ -369,7 +370,10 @@ static enum step_outcome await_reach(struct stage *stage, size_t node)
     if (back) return STEP_DONE;
     if (!stage_pause(stage, BACK_PAUSE_MS)) return STEP_ABORTED;
   } while (stage_elapsed_ms(stage) < until_ms);
-  error_set(&stage->error, EXIT_CODE_FAIL, "the broker did not come back within %u s: %.300s",
+  error_set(&stage->error, EXIT_CODE_FAIL,
+            "the broker did not come back within %u s: %.300s. The hook 'restart' should not end "
+            "before the "
+            "broker is up again",
             BACK_WITHIN_MS / 1000, error.text);
   return STEP_FAILED;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "stage/bystanders.h"
 #include "stage/logins.h"
 #include "stage/operation.h"
 #include "stage/targets.h"
@@ -123,6 +124,17 @@ static void tell_absent(struct stage *stage, size_t absent, size_t count)
   stage_say(stage, note);
 }
 
+/* Those, and nobody else. */
+static enum step_outcome kick_those(struct stage *stage, struct kicks *kicks, uint64_t within_ms)
+{
+  struct stage_bystanders others;
+  if (stage_bystanders_note(stage, kicks->devices, kicks->count, &others) != 0) return STEP_ABORTED;
+  enum step_outcome outcome = run_kicks(stage, kicks, within_ms);
+  if (outcome == STEP_DONE && kicks->count > 0) outcome = stage_bystanders_judge(stage, &others);
+  stage_bystanders_free(&others);
+  return outcome;
+}
+
 static enum step_outcome run_kick(struct stage *stage, const struct scenario_step *step)
 {
   size_t count, online = 0;
@@ -146,7 +158,7 @@ static enum step_outcome run_kick(struct stage *stage, const struct scenario_ste
   }
   tell_absent(stage, count - online, count);
   *kicks = (struct kicks){.stage = stage, .devices = devices, .before = before, .count = online};
-  enum step_outcome outcome = run_kicks(stage, kicks, step->within_ms);
+  enum step_outcome outcome = kick_those(stage, kicks, step->within_ms);
   release(stage, kicks);
   return outcome;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stage/apart.h"
 #include "stage/apply.h"
 #include "stage/foresight.h"
 #include "stage/shortfall.h"
@@ -68,9 +69,18 @@ static enum step_outcome prove_all(struct stage *stage, const struct scenario_st
   return back == STAGE_ABORTED ? STEP_ABORTED : judge(stage, step, proof);
 }
 
+/* At the second listener, and there only. */
+static enum step_outcome present(struct stage *stage, const struct scenario_step *step)
+{
+  struct stage_leaves before;
+  if (stage_apart_look(stage, &before) != STEP_DONE) return STEP_ABORTED;
+  enum step_outcome outcome = stage_present(stage, BROKER_PROVE, &step->chain, step->apply);
+  return outcome == STEP_DONE ? stage_apart_check(stage, &before) : outcome;
+}
+
 static enum step_outcome run_prove(struct stage *stage, const struct scenario_step *step)
 {
-  enum step_outcome outcome = stage_present(stage, BROKER_PROVE, &step->chain, step->apply);
+  enum step_outcome outcome = present(stage, step);
   if (outcome != STEP_DONE) return outcome;
   struct proof proof;
   uint32_t *devices = targets_list(stage, TARGETS_AWAKE, &proof.count);
@@ -108,7 +118,10 @@ static void print_prove(const struct scenario *s, const struct scenario_step *st
 
 static uint64_t longest_prove(const struct scenario *s, const struct scenario_step *step)
 {
-  return PRINT_BROKER_MS + print_hook_ms(s) + step->broker_ms + 2 * step->within_ms;
+  /* the main listeners are looked at before and after */
+  uint64_t apart_ms =
+      scenario_broker_is(s, BROKER_HOOKED) ? 2 * s->node_count * scenario_look_ms(s) : 0;
+  return PRINT_BROKER_MS + print_hook_ms(s) + step->broker_ms + 2 * step->within_ms + apart_ms;
 }
 
 static bool is_about_prove(const struct scenario *s, const struct scenario_step *step,

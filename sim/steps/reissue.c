@@ -60,6 +60,7 @@ static enum step_outcome renew_all(struct stage *stage, struct stage_renewals *r
   enum step_outcome outcome = waves_run(stage, &waves, devices, count);
   free(devices);
   say_unlisted(stage, renewals);
+  stage_renewals_tell_shorter(stage, renewals);
   return outcome;
 }
 

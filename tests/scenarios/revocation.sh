@@ -147,6 +147,12 @@ expect "no hook for the list" 2 "no_publish.yaml:[0-9]+:[0-9]+: 'revoke' needs t
 no_kick=$(sed '/kick: sh/d' "$staging" | scenario no_kick)
 expect "no hook for a kick" 2 "no_kick.yaml:[0-9]+:[0-9]+: 'kick' needs the hook 'kick'" run no2 "$no_kick"
 
+# A session ticket of before the list ---------------------------------------------------------------------------------------
+ticket=$(sed '/^expect:/,$d; /revoke.resumed_accepts/d' "$(dirname "$0")/ticket-outlives-revocation.broken.yaml" | scenario ticket)
+expect "a ticket that the list does not end is told of as one" 1 \
+  "observed 1; so many .*: 1 of 1 times with a session ticket \(revoke.resumed_accepts\).* A new key, or a restart, ends the old tickets" \
+  run ticket "$ticket"
+
 if grep -rqE 'PRIVATE KEY' "$work"/*/results.json "$work"/*/events.ndjson "$work"/*/broker/hooks.log; then
   echo "FAIL a private key is in the results or logs"
   failed=$((failed + 1))

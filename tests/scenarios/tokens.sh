@@ -96,6 +96,17 @@ for hook in true "echo 'SharedAccessSignature sr=hub&sig=hush0&se=1' >\"\$FLEETS
     --set 'phases=[{name: online, do: [connect: {rate: 50/s}, wait: {for: 1s}]}]'
 done
 
+# Nobody has to ask for it: where a hook is to renew tokens, each call of it is expected to.
+tokens 1 -5
+expect "a hook that renews nothing fails the run by itself" 1 \
+  "expected token.unrenewed == 0, observed [1-9][0-9]*; so many calls of the hook 'renew-token' left.*shorter 'renew-before'. A scenario that wants to see this names 'token.unrenewed'" \
+  run "$plan" --set 'expect=[devices.lost == 0]' --set broker.hooks.renew-token=true \
+  --set 'phases=[{name: online, do: [connect: {rate: 50/s}, wait: {for: 1s}]}]'
+tokens 1 -5
+expect "unless the scenario speaks of renewals itself" 0 "PASS" \
+  run "$plan" --set 'expect=[token.renewed == 0]' --set broker.hooks.renew-token=true \
+  --set 'phases=[{name: online, do: [connect: {rate: 50/s}, wait: {for: 1s}]}]'
+
 # Tokens that do not say whom they are for: one text for all devices is told of by itself.
 tokens 1 -5
 for i in 1 2 3 4 5 6; do echo "SharedAccessSignature sig=hush$i&se=$(($(date +%s) - 5))" >"$work/tokens/0000000$i"; done

@@ -98,6 +98,9 @@ struct broker {
   unsigned life; /* grows whenever all sessions end */
   uint64_t next_turn_us, timed_out;
   bool refuses, deaf, keeps_chain, fails_start, keeps_nothing, cuts, drops;
+  bool kicks_all;              /* whoever of them is to be, by a hook */
+  bool shares_chain;           /* both listeners have one file: .. */
+  enum broker_listener shared; /* .. the one that came last */
   /* every second connection meets a machine that has no list; a restart leaves it without roots */
   bool forgetful, forgets_roots, restores_roots;
   unsigned judged;
@@ -130,6 +133,7 @@ struct broker {
   unsigned looking;
   struct look *looks; /* that are open, the latest first */
   struct papers first_clients;
+  char trusts[16];  /* whatever its file says */
   char omitted[40]; /* whom its lists do not name */
   bool reads_first; /* of its lists */
   bool forgets_office;
@@ -874,7 +878,8 @@ static void read_chain(struct broker *broker, enum broker_listener listener)
 {
   char text[TEXT_MAX];
   if (broker->keeps_chain && broker->presented[listener][0] != '\0') return;
-  if (read_file(broker, listener == BROKER_MAIN ? "main.crt" : "prove.crt", text) > 0)
+  enum broker_listener of = broker->shares_chain ? broker->shared : listener;
+  if (read_file(broker, of == BROKER_MAIN ? "main.crt" : "prove.crt", text) > 0)
     install_chain(broker, broker->presented[listener], text);
 }
 
@@ -889,6 +894,8 @@ static void read_clients(void *ctx)
   struct broker *broker = ctx;
   char text[TEXT_MAX];
   size_t size = read_file(broker, "clients.crt", text);
+  if (size > 0 && broker->trusts[0] != '\0')
+    size += (size_t) snprintf(text + size, sizeof text - size, "root %s\n", broker->trusts);
   if (size > 0) papers_read(text, size, &broker->clients);
 }
 
@@ -1087,8 +1094,10 @@ static void hook_on(struct broker *broker, const struct operation *operation)
 {
   enum hook_kind hook = operation->hook;
   bool restart = hook == HOOK_RESTART;
+  if (hook == HOOK_PRESENT) broker->shared = operation->listener;
   if (restart) end_all(broker, true);
   if (restart && broker->keeps_nothing) forget_all(broker);
+  if (hook == HOOK_KICK && broker->kicks_all) end_all(broker, true);
   if (hook == HOOK_KICK) {
     kick(broker, operation->client);
     bouncer_kicked(&broker->bouncer, operation->client);
@@ -1152,8 +1161,7 @@ void broker_restart(struct broker *broker, broker_done done, void *ctx)
 void broker_presented(struct broker *broker, enum broker_listener listener, broker_done done,
                       void *ctx)
 {
-  (void) listener;
-  call_hook(broker, HOOK_PRESENT, done, ctx);
+  call_hook(broker, HOOK_PRESENT, done, ctx)->listener = listener;
 }
 
 void broker_clients_trusted(struct broker *broker, broker_done done, void *ctx)
@@ -1693,6 +1701,11 @@ void site_keep_chain(struct broker *broker)
   broker->keeps_chain = true;
 }
 
+void site_share_chain(struct broker *broker)
+{
+  broker->shares_chain = true;
+}
+
 /* Somebody else's hand: nobody of the run has asked for it. */
 void site_serve(struct broker *broker, const char *root)
 {
@@ -1727,6 +1740,16 @@ void site_restore_roots(struct broker *broker, bool now)
     broker->clients = broker->first_clients;
   else
     broker->restores_roots = true;
+}
+
+void site_kick_all(struct broker *broker)
+{
+  broker->kicks_all = true;
+}
+
+void site_trust(struct broker *broker, const char *root)
+{
+  snprintf(broker->trusts, sizeof broker->trusts, "%s", root);
 }
 
 void site_omit(struct broker *broker, const char *name)

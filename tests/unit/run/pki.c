@@ -21,12 +21,15 @@
 #define SERIALS_MAX 16
 #define REVOKED_MAX 64
 #define TEXT_MAX    4096
+#define END_S       1893456000 /* 2030-01-01, of certificates */
+#define BRIEF_END_S 1769904000 /* 2026-02-01 */
 
 struct device {
   uint8_t page[DEVICE_NVM_PAGE_SIZE];
   char name[PKI_DEVICE_NAME];
   unsigned serials[SERIALS_MAX];
   char issuers[SERIALS_MAX][40];
+  bool brief[SERIALS_MAX]; /* it ends early */
   size_t count;
 };
 
@@ -190,7 +193,8 @@ static size_t make_chain(const struct pki *pki, size_t index, size_t number, uin
   char leaf[PAPERS_LINE], ca[PAPERS_LINE], root[40];
   const char *issuer = device->issuers[number];
   snprintf(root, sizeof root, "%.*s", (int) (strlen(issuer) - strlen("-devices")), issuer);
-  snprintf(leaf, sizeof leaf, "leaf %s %u %s valid", device->name, device->serials[number], issuer);
+  snprintf(leaf, sizeof leaf, "leaf %s %u %s valid%s", device->name, device->serials[number],
+           issuer, device->brief[number] ? " brief" : "");
   snprintf(ca, sizeof ca, "ca %s %u %s valid", issuer, 20 + root_number(pki, root), root);
   return encode((const char *[]){leaf, ca}, 2, out, capacity);
 }
@@ -266,6 +270,17 @@ bool pki_chain_is_current(const uint8_t *chain, size_t size)
   return device_chain_parse(chain, size, &parsed) == DEVICE_UPDATE_COMMITTED;
 }
 
+/* A brief one has "brief" where others have their hosts. */
+int64_t pki_chain_ends(const uint8_t *chain, size_t size)
+{
+  struct device_chain parsed;
+  if (device_chain_parse(chain, size, &parsed) != DEVICE_UPDATE_COMMITTED) return 0;
+  const char *leaf = (const char *) parsed.certificate[0].der;
+  size_t length = parsed.certificate[0].size, word = strlen(" brief");
+  bool brief = length > word && memcmp(leaf + length - word, " brief", word) == 0;
+  return brief ? BRIEF_END_S : END_S;
+}
+
 /* --- Bundles ---------------------------------------------------------------------------------- */
 
 void pki_set_factory_lists(struct pki *pki, enum pki_lists lists)
@@ -339,10 +354,10 @@ int pki_renew_from(struct pki *pki, size_t index, const char *root, const char *
   return error_set(error, EXIT_CODE_INTERNAL, "no file %s in a world without files", path);
 }
 
-/* A list is its name: new.csv has a new certificate for everybody, held.csv the one that he holds, and
+/* A list is its name: new.csv has a new certificate for everybody, brief.csv one that ends early, held.csv the one that he holds, and
  * half.csv that for every second device. */
 struct pki_renewals {
-  bool has_held, has_new;
+  bool has_held, has_new, brief;
 };
 
 int pki_renewals_open(struct pki *pki, const char *csv, struct pki_renewals **out,
@@ -353,7 +368,8 @@ int pki_renewals_open(struct pki *pki, const char *csv, struct pki_renewals **ou
   (void) pki;
   assert(list != NULL);
   list->has_held = strcmp(name, "held.csv") == 0 || strcmp(name, "half.csv") == 0;
-  list->has_new = strcmp(name, "new.csv") == 0 || strcmp(name, "half.csv") == 0;
+  list->brief = strcmp(name, "brief.csv") == 0;
+  list->has_new = list->brief || strcmp(name, "new.csv") == 0 || strcmp(name, "half.csv") == 0;
   *out = list;
   if (list->has_held || list->has_new) return 0;
   free(list);
@@ -382,7 +398,9 @@ int pki_renewals_take(struct pki *pki, const struct pki_renewals *renewals, size
                       const char *root, uint8_t *out, size_t capacity, size_t *size,
                       struct error *error)
 {
-  const struct device *device = &pki->devices[index];
+  struct device *device = &pki->devices[index];
+  assert(device->count < SERIALS_MAX);
+  device->brief[device->count] = renewals->brief;
   bool held = renewals->has_held && (!renewals->has_new || index % 2 == 0);
   if (!held) return pki_reissue(pki, index, root, out, capacity, size, error);
   *size = make_chain(pki, index, device->count - 1, out, capacity);

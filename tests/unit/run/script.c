@@ -44,6 +44,8 @@ static bool happen_to_looks(struct broker *broker, const char *what)
     site_take_ids(broker, true);
   else if (strcmp(what, "shields sessions") == 0)
     site_shield(broker);
+  else if (strcmp(what, "kicks all at once") == 0)
+    site_kick_all(broker);
   else if (strcmp(what, "bans whom it kicks") == 0)
     site_ban(broker);
   else if (sscanf(what, "admits %15[0-9] a minute", word) == 1)
@@ -71,6 +73,10 @@ static bool happen_to_chains(struct broker *broker, const char *what)
                                       [SITE_INSTALLS_LEAF_BEFORE_OLD] =
                                           "installs the leaf before old certificates",
                                       [SITE_INSTALLS_MORE] = "installs more"};
+  if (strcmp(what, "has one file for both listeners") == 0) {
+    site_share_chain(broker);
+    return true;
+  }
   for (size_t i = 1; i < sizeof words / sizeof *words; i++) {
     if (strcmp(what, words[i]) != 0) continue;
     site_install(broker, (enum site_installs) i);
@@ -132,6 +138,8 @@ static bool happen_to_broker(struct broker *broker, const char *what)
     site_forget_password(broker, user);
   else if (strcmp(what, "knows all passwords") == 0)
     site_forget_password(broker, "");
+  else if (sscanf(what, "trusts %15s as well", word) == 1)
+    site_trust(broker, word);
   else if (sscanf(what, "serves %15s", word) == 1)
     site_serve(broker, word);
   else if (sscanf(what, "keeps its chain for %15s", word) == 1)

@@ -27,6 +27,7 @@
  *                                                   certificate it lets in the last)
  *     # always: a shields sessions                  (CONNACK 5 to looks with the certificate of one)
  *     # always: a bans whom it kicks                (by a hook: CONNACK 5 from then on)
+ *     # always: a kicks all at once               (by a hook: whoever of them is to be kicked)
  *     # always: a admits 15 a minute                (of one certificate; to the others CONNACK 5)
  *     # always: a admits 15 a minute of one id      (.. , and closes on others: in place of it)
  *     # always: a takes 60 looks in 10s     (.. , and closes on others before TLS; else after it)
@@ -39,6 +40,8 @@
  *     # always: a installs the leaf                 (only, of a new chain)
  *     # always: a installs the leaf before old certificates
  *     # always: a installs more                     (a certificate that nobody needs)
+ *     # always: a trusts spare as well    (clients under that root, whatever its file says)
+ *     # always: a has one file for both listeners   (the hook does not look at FLEETSIM_LISTENER)
  *     # always: a keeps nothing    (of sessions and messages, over a restart by a hook)
  *     # at 3.5s: a forgets the password of dev-2  (a user name; knows all passwords)
  *     # at 3.5s: a cuts telemetry  (its last byte, from then on)

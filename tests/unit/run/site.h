@@ -35,12 +35,14 @@ enum site_installs {
 };
 void site_install(struct broker *broker, enum site_installs how);
 void site_keep_chain(struct broker *broker);              /* a reload takes no new chain */
+void site_share_chain(struct broker *broker);             /* script.h */
 void site_serve(struct broker *broker, const char *root); /* another chain, by itself */
 void site_split(struct broker *broker, const char *from); /* script.h */
 void site_forget_lists(struct broker *broker);            /* by itself */
 void site_restore_roots(struct broker *broker, bool now); /* of the beginning: or at each restart */
 void site_go_back(struct broker *broker);                 /* to the list before its last */
 void site_forget_roots(struct broker *broker);            /* at each restart */
+void site_trust(struct broker *broker, const char *root); /* script.h */
 void site_omit(struct broker *broker, const char *name);
 void site_read_first(struct broker *broker);    /* script.h */
 void site_forget_office(struct broker *broker); /* script.h */
@@ -59,6 +61,7 @@ void site_balance(struct broker *broker);
 void site_take_ids(struct broker *broker, bool over); /* script.h */
 void site_shield(struct broker *broker);
 void site_ban(struct broker *broker);
+void site_kick_all(struct broker *broker); /* script.h */
 /* script.h */
 enum site_limited { SITE_CERTIFICATES, SITE_IDS };
 void site_limit(struct broker *broker, enum site_limited of, unsigned most, bool closes);

@@ -75,6 +75,8 @@ static void says_where_it_went_wrong(void **state)
       {"online >= 101%", 10, "above 100%"},
       {"online >= 3x", 10, "unknown unit 'x'"},
       {"online >= 1-2", 10, "not a number"},
+      {"ota.bytes < 1MiB", 12, "are numbers: write '1048576'"},
+      {"ota.bytes < 64B", 12, "are numbers: write '64'"},
       {"online >= 3 of awake", 12, "goes with a percentage"},
       {"online >= 3% within 60", 20, "'60' has no unit"},
       {"online >= 3% within 0s", 20, "above zero"},
