@@ -321,6 +321,8 @@ int stage_write_chain(struct stage *stage, enum broker_listener listener,
       fleet_may_serve_another(stage->fleet, (int) n);
   }
   stage->presented[listener] = full;
+  if (chain->own[0] != '\0')
+    stage_tell_short_chain(stage, broker_chain_place(stage->broker, listener).certificate);
   return 0;
 }
 

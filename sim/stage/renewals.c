@@ -7,12 +7,12 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/names.h"
 #include "pki/renewals.h"
 #include "stage/chains.h"
+#include "stage/expiries.h"
 #include "stage/operation.h"
 #include "stage/shortfall.h"
 
@@ -184,17 +184,9 @@ int stage_renewals_were_new(struct stage *stage, const struct stage_renewals *re
   return -1;
 }
 
-static const char *date_of(int64_t unix_s, char out[16])
-{
-  struct tm utc;
-  time_t when = (time_t) unix_s;
-  if (gmtime_r(&when, &utc) == NULL || strftime(out, 16, "%Y-%m-%d", &utc) == 0) out[0] = '\0';
-  return out;
-}
-
 void stage_renewals_tell_shorter(struct stage *stage, const struct stage_renewals *renewals)
 {
-  char text[NAMES_TEXT + 240], name[NAMES_TEXT], end[16], before[16];
+  char text[NAMES_TEXT + 240], name[NAMES_TEXT], end[STAGE_DATE], before[STAGE_DATE];
   if (renewals->shorter == 0) return;
   snprintf(
       text, sizeof text,
@@ -202,8 +194,8 @@ void stage_renewals_tell_shorter(struct stage *stage, const struct stage_renewal
       "%s, in place of %s. Is that how long they are to be good for?",
       renewals->shorter, renewals->given,
       names_text(stage->names, stage->ids[renewals->first_shorter.device], name),
-      date_of(renewals->first_shorter.end_s, end),
-      date_of(renewals->first_shorter.before_s, before));
+      stage_date(renewals->first_shorter.end_s, end),
+      stage_date(renewals->first_shorter.before_s, before));
   stage_say(stage, text);
 }
 
