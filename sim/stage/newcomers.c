@@ -61,7 +61,7 @@ static bool was_welcome(const struct stage_seen *look, const void *ctx)
   return look->answered && look->broker.takes;
 }
 
-static bool is_mute(enum device_failure failure)
+static bool is_without_word(enum device_failure failure)
 {
   return failure == DEVICE_FAIL_TLS_CLOSED || failure == DEVICE_FAIL_TLS_RESET;
 }
@@ -73,7 +73,7 @@ static enum welcome welcome_of(const struct stage_seen *look)
   bool told = failure >= DEVICE_FAIL_ALERT_FIRST && failure <= DEVICE_FAIL_REFUSED_TLS_LAST;
   if (was_welcome(look, NULL)) return WELCOME;
   if (!look->answered || look->broker.chain.count == 0) return UNSEEN;
-  return is_mute(failure) ? CLOSED_ON : told ? REFUSED : UNSEEN;
+  return is_without_word(failure) ? CLOSED_ON : told ? REFUSED : UNSEEN;
 }
 
 /* The worst of a round: one machine of several is enough. */
@@ -89,8 +89,8 @@ static struct answer answer_of(const struct stage_round *round)
 }
 
 /* `looks`: so many, 0: as many as prove something. */
-static enum step_outcome look_as(struct stage *stage, const struct newcomer *newcomer,
-                                 unsigned looks, struct answer out[SCENARIO_NODES_MAX])
+static enum step_outcome look_as_newcomer(struct stage *stage, const struct newcomer *newcomer,
+                                          unsigned looks, struct answer out[SCENARIO_NODES_MAX])
 {
   struct stage_visitor visitor[SCENARIO_NODES_MAX];
   struct stage_round round[SCENARIO_NODES_MAX];
@@ -156,7 +156,7 @@ static enum step_outcome look_before(struct stage *stage, struct newcomer *newco
 {
   struct answer answer[SCENARIO_NODES_MAX];
   (void) change;
-  return look_as(stage, newcomer, 1, answer);
+  return look_as_newcomer(stage, newcomer, 1, answer);
 }
 
 enum step_outcome stage_newcomers_note(struct stage *stage)
@@ -226,7 +226,7 @@ static enum step_outcome look_one_by_one(struct stage *stage, struct newcomer *n
 {
   struct answer worst[SCENARIO_NODES_MAX] = {{.welcome = WELCOME}};
   for (unsigned i = 0; i < stage_looks_needed(stage); i++) {
-    if (look_as(stage, newcomer, 1, answer) != STEP_DONE) return STEP_ABORTED;
+    if (look_as_newcomer(stage, newcomer, 1, answer) != STEP_DONE) return STEP_ABORTED;
     for (size_t n = 0; n < stage->scenario->node_count; n++)
       if (newcomer->at[n] && answer[n].welcome != WELCOME && answer[n].welcome != UNSEEN)
         worst[n] = answer[n];
@@ -236,8 +236,8 @@ static enum step_outcome look_one_by_one(struct stage *stage, struct newcomer *n
 }
 
 /* An address at which one was kept out in so many words; -1: there is none. */
-static int refused_at(const struct stage *stage, const struct newcomer *newcomer,
-                      const struct answer answer[SCENARIO_NODES_MAX])
+static int kept_out_at(const struct stage *stage, const struct newcomer *newcomer,
+                       const struct answer answer[SCENARIO_NODES_MAX])
 {
   for (size_t n = 0; n < stage->scenario->node_count; n++)
     if (newcomer->at[n] && answer[n].welcome == REFUSED) return (int) n;
@@ -250,17 +250,17 @@ static enum step_outcome look_after(struct stage *stage, struct newcomer *newcom
   struct answer answer[SCENARIO_NODES_MAX] = {{.welcome = WELCOME}};
   uint64_t until_ms = stage_elapsed_ms(stage) + WITHIN_MS, pause_ms = 0;
   for (;;) {
-    if (look_as(stage, newcomer, 0, answer) != STEP_DONE) return STEP_ABORTED;
+    if (look_as_newcomer(stage, newcomer, 0, answer) != STEP_DONE) return STEP_ABORTED;
     if (keep_unwelcome(stage, newcomer, answer)) return STEP_DONE;
     /* looks with one certificate may throw each other out */
-    if (pause_ms == 0 && refused_at(stage, newcomer, answer) < 0) {
+    if (pause_ms == 0 && kept_out_at(stage, newcomer, answer) < 0) {
       if (look_one_by_one(stage, newcomer, answer) != STEP_DONE) return STEP_ABORTED;
       if (keep_unwelcome(stage, newcomer, answer)) return STEP_DONE;
     }
     if (stage_elapsed_ms(stage) >= until_ms) break;
     if (!stage_pause_longer(stage, &pause_ms, until_ms)) return STEP_ABORTED;
   }
-  int node = refused_at(stage, newcomer, answer);
+  int node = kept_out_at(stage, newcomer, answer);
   for (unsigned again = 0; again < AGAIN && node < 0; again++) {
     if (!stage_pause(stage, WITHIN_MS) || look_one_by_one(stage, newcomer, answer) != STEP_DONE)
       return STEP_ABORTED;
