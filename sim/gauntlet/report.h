@@ -7,17 +7,17 @@
 
 struct trial_result {
   const struct gauntlet_case *c;
-  uint8_t tls;            /* 10 to 13: the version that the server spoke; 0: none was reached */
+  uint8_t tls; /* 10 to 13: the version that the server spoke; 0: none was reached */
   enum verdict verdict;
   enum conduct conduct;
-  char why[320];          /* what was seen, and what of it counts: one sentence */
+  char why[320]; /* what was seen, and what of it counts: one sentence */
   struct observation seen;
 };
 
 struct report {
-  const char *target;     /* "self", "exec", "listen" */
-  const char *command;    /* of exec; NULL */
-  char client[128];       /* what was tried, as a reader calls it */
+  const char *target;  /* "self", "exec", "listen" */
+  const char *command; /* of exec; NULL */
+  char client[128];    /* what was tried, as a reader calls it */
   int64_t started_unix_s;
   double duration_s;
   bool interrupted;
