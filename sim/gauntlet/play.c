@@ -26,7 +26,7 @@ static bool has_said_all(const struct visit *visit)
   bool over = step_of(visit) == NULL || visit->script_over || visit->polite;
   if (visit->queue.size > 0 || visit->writing != NULL) return false;
   if (visit->act->c->layer != CASE_TLS) return visit->talking && over;
-  return visit->phase == VISIT_WIRE ? over : visit->flight || visit->mute;
+  return visit->phase == VISIT_WIRE ? over : visit_tls_has_said_all(visit);
 }
 
 static void note_said(struct visit *visit)

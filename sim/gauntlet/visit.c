@@ -116,11 +116,21 @@ static void write_some(struct visit *visit, size_t size)
   visit->writing = NULL;
 }
 
+/* The case's own end of the connection: with it all is said. */
+static void close_as_told(struct visit *visit)
+{
+  if (!visit->seen.said && !visit->seen.unserved) {
+    visit->seen.said = true;
+    visit->seen.said_ms = visit_ms(visit);
+  }
+  close_parts(visit, OBSERVATION_SERVER);
+}
+
 static void write_more(struct visit *visit)
 {
   if (visit->writing != NULL || visit->closed) return;
   if (visit->queue.size == 0) {
-    if (visit->ending) close_parts(visit, OBSERVATION_SERVER);
+    if (visit->ending) close_as_told(visit);
     return;
   }
   if (visit->drip_ms == 0)
@@ -183,6 +193,16 @@ static void take_bytes(struct visit *visit, const uint8_t *data, size_t size)
     visit_tls_bytes(visit, data, size);
 }
 
+/* libuv calls a reset that comes right behind data the end of the stream. */
+static bool was_reset(const struct visit *visit)
+{
+  uv_os_fd_t fd;
+  int failed = 0;
+  socklen_t size = sizeof failed;
+  return uv_fileno((const uv_handle_t *) &visit->tcp, &fd) == 0 &&
+         getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &size) == 0 && failed != 0;
+}
+
 static void on_visit_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
   struct visit *visit = stream->data;
@@ -190,7 +210,7 @@ static void on_visit_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *bu
   if (count > 0)
     take_bytes(visit, (const uint8_t *) buffer->base, (size_t) count);
   else if (count == UV_EOF)
-    close_parts(visit, OBSERVATION_CLIENT);
+    close_parts(visit, was_reset(visit) ? OBSERVATION_RESET : OBSERVATION_CLIENT);
   else if (count < 0)
     close_parts(visit, OBSERVATION_RESET);
 }

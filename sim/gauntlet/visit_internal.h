@@ -84,6 +84,8 @@ bool visit_tls_begin(struct visit *visit);
 void visit_tls_bytes(struct visit *visit, const uint8_t *data, size_t size);
 /* Bytes to the client inside TLS. */
 void visit_tls_say(struct visit *visit, const void *data, size_t size);
+/* All that a client must judge has been made, what is spoiled of it too. */
+bool visit_tls_has_said_all(const struct visit *visit);
 void visit_tls_end(struct visit *visit);
 
 /* talk_mqtt.c, talk_https.c: take what has come; true: it is what the script has waited for */
