@@ -3,7 +3,9 @@
 #define _GNU_SOURCE
 #include "gauntlet/command.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <openssl/pem.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -203,10 +205,31 @@ static void on_command_ended(struct child *child, int status, int signal_number)
   child_close(child, on_command_closed);
 }
 
+/* A client is told a name and finds its own way: it must lead here. */
+static int check_way(const char *host, struct error *error)
+{
+  struct addrinfo *found = NULL, hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+  bool here = false;
+  if (getaddrinfo(host, NULL, &hints, &found) == 0)
+    for (const struct addrinfo *at = found; at != NULL; at = at->ai_next)
+      here |= ((const struct sockaddr_in *) (const void *) at->ai_addr)->sin_addr.s_addr ==
+              htonl(INADDR_LOOPBACK);
+  if (found != NULL) freeaddrinfo(found);
+  if (here) return 0;
+  return error_set(error, EXIT_CODE_SETUP,
+                   "the name %s does not lead to 127.0.0.1 here: a line '127.0.0.1 %s' in "
+                   "/etc/hosts does that",
+                   host, host);
+}
+
 static int start_command(struct trial *trial, struct error *error)
 {
   struct started *started = calloc(1, sizeof *started);
   if (started == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for a command");
+  if (check_way(trial->host, error) != 0) {
+    free(started);
+    return -1;
+  }
   started->trial = trial;
   started->child.data = started;
   trial->client = started;

@@ -15,10 +15,11 @@ struct credentials {
   struct mint_setting setting;
 };
 
-/* Made anew, in memory. `host` is what the client calls its broker and outlives this. 0, or -1; to be
- * closed in both cases. */
+/* Made anew, in memory; or, with `keys`, a folder, with the roots that are kept there, which are put
+ * there first if it has none: who was given them once can come again. `host` is what the client calls
+ * its broker and outlives this. 0, or -1; to be closed in both cases. */
 int credentials_make(struct credentials *out, const struct cases *cases, const char *host,
-                     int64_t now_unix_s, struct error *error);
+                     const char *keys, int64_t now_unix_s, struct error *error);
 void credentials_close(struct credentials *credentials);
 
 #endif

@@ -50,36 +50,40 @@ static bool has_version(const struct gauntlet_options *options, const struct gau
   return of[v] && asked;
 }
 
-static void plan(struct run *run, bool controls)
+static void plan(const struct gauntlet_options *options, bool controls, struct report *out)
 {
-  const struct cases *cases = run->options->cases;
+  const struct cases *cases = options->cases;
   for (size_t i = 0; i < cases->count; i++) {
     const struct gauntlet_case *c = cases->item[i];
-    if (c->control != controls || !is_wanted(run->options, c)) continue;
+    if (c->control != controls || !is_wanted(options, c)) continue;
     for (unsigned v = 0; v < VERSIONS; v++) {
-      if (!has_version(run->options, c, v)) continue;
-      struct trial_result *result = &run->report->result[run->report->count++];
+      if (!has_version(options, c, v)) continue;
+      struct trial_result *result = &out->result[out->count++];
       result->c = c;
       result->tls = (uint8_t) (v + FIRST_VERSION);
     }
   }
 }
 
-static int make_plan(struct run *run, struct error *error)
+int gauntlet_plan(const struct gauntlet_options *options, struct report *out, struct error *error)
 {
-  const struct gauntlet_options *options = run->options;
   for (size_t i = 0; i < options->wanted_count; i++)
     if (cases_find(options->cases, options->wanted[i]) == NULL)
       return error_set(error, EXIT_CODE_USAGE,
                        "there is no case '%s'; 'fleetsim gauntlet --list' names all of them",
                        options->wanted[i]);
-  run->report->result = calloc(options->cases->count * VERSIONS + 1, sizeof *run->report->result);
-  if (run->report->result == NULL)
-    return error_set(error, EXIT_CODE_INTERNAL, "no memory for results");
-  plan(run, true);
-  run->controls = run->report->count;
-  plan(run, false);
+  out->result = calloc(options->cases->count * VERSIONS + 1, sizeof *out->result);
+  if (out->result == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for results");
+  plan(options, true, out);
+  plan(options, false, out);
   return 0;
+}
+
+static size_t count_controls(const struct report *report)
+{
+  size_t count = 0;
+  while (count < report->count && report->result[count].c->control) count++;
+  return count;
 }
 
 /* --- Trials ----------------------------------------------------------------------------------- */
@@ -174,7 +178,7 @@ static void on_signal(uv_signal_t *handle, int number)
 static int set_up_run(struct run *run, struct error *error)
 {
   const struct gauntlet_options *options = run->options;
-  if (credentials_make(&run->credentials, options->cases, options->host, (int64_t) time(NULL),
+  if (credentials_make(&run->credentials, options->cases, options->host, NULL, (int64_t) time(NULL),
                        error) != 0)
     return -1;
   for (size_t i = 0; i < sizeof run->image; i++) run->image[i] = (uint8_t) (i * 2654435761u >> 13);
@@ -230,7 +234,8 @@ int gauntlet_run(const struct gauntlet_options *options, struct report *out, str
   run->options = options;
   run->report = out;
   uint64_t began = uv_hrtime();
-  int result = make_plan(run, error);
+  int result = gauntlet_plan(options, out, error);
+  run->controls = count_controls(out);
   if (result == 0) result = set_up_run(run, error);
   if (result == 0) run_to_the_end(run);
   out->duration_s = (double) (uv_hrtime() - began) / 1e9;

@@ -28,6 +28,10 @@ struct gauntlet_options {
 /* Runs to the end on a loop of its own, which SIGINT and SIGTERM end early: what was seen until then
  * is in the report. 0, or -1: USAGE (no such case), SETUP. To be freed in both cases. */
 int gauntlet_run(const struct gauntlet_options *options, struct report *out, struct error *error);
+
+/* The trials of such a gauntlet, in their order: the control first. 0, or -1 (USAGE); to be freed in
+ * both cases. */
+int gauntlet_plan(const struct gauntlet_options *options, struct report *out, struct error *error);
 void gauntlet_free(struct report *report);
 
 #endif
