@@ -6,9 +6,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#define WRITE_MAX 65536u
+enum { WRITE_MAX = 65536, LINGER_MS = 1000 };
 
 bool visit_keep(struct visit_bytes *bytes, const void *data, size_t size)
 {
@@ -116,14 +117,29 @@ static void write_some(struct visit *visit, size_t size)
   visit->writing = NULL;
 }
 
-/* The case's own end of the connection: with it all is said. */
+static void on_lingered(uv_timer_t *timer)
+{
+  close_parts(timer->data, OBSERVATION_SERVER);
+}
+
+/* The case's own end of the connection: with it all is said. A server that closes before it has read
+ * everything would reset the connection, so it reads on for a while. */
 static void close_as_told(struct visit *visit)
 {
+  uv_os_fd_t fd;
+  if (visit->lingering) return;
   if (!visit->seen.said && !visit->seen.unserved) {
     visit->seen.said = true;
     visit->seen.said_ms = visit_ms(visit);
   }
-  close_parts(visit, OBSERVATION_SERVER);
+  if (visit->resetting) {
+    close_parts(visit, OBSERVATION_SERVER);
+    return;
+  }
+  visit->lingering = true;
+  visit->seen.ended_ms = visit_ms(visit);
+  if (uv_fileno((const uv_handle_t *) &visit->tcp, &fd) == 0) (void) shutdown(fd, SHUT_WR);
+  uv_timer_start(&visit->step, on_lingered, LINGER_MS, 0);
 }
 
 static void write_more(struct visit *visit)
@@ -134,7 +150,7 @@ static void write_more(struct visit *visit)
     return;
   }
   if (visit->drip_ms == 0)
-    write_some(visit, visit->queue.size < WRITE_MAX ? visit->queue.size : WRITE_MAX);
+    write_some(visit, visit->queue.size < WRITE_MAX ? visit->queue.size : (size_t) WRITE_MAX);
   else if (!uv_is_active((uv_handle_t *) &visit->drip))
     uv_timer_again(&visit->drip);
 }
@@ -207,6 +223,10 @@ static void on_visit_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *bu
 {
   struct visit *visit = stream->data;
   if (visit->closed) return;
+  if (visit->lingering) {
+    if (count < 0) close_parts(visit, OBSERVATION_SERVER);
+    return;
+  }
   if (count > 0)
     take_bytes(visit, (const uint8_t *) buffer->base, (size_t) count);
   else if (count == UV_EOF)
