@@ -220,6 +220,8 @@ void trial_start(struct trial *trial)
     skip_trial(trial, &error);
     return;
   }
+  snprintf(trial->act.host, sizeof trial->act.host, "%s", trial->host);
+  trial->act.port = trial->port;
   trial->act.image = setting->image;
   trial->act.image_size = setting->image_size;
   trial->client_open = true;

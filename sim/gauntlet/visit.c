@@ -4,6 +4,7 @@
 #include "gauntlet/visit_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -186,6 +187,23 @@ static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
   *buffer = uv_buf_init(shared, sizeof shared);
 }
 
+/* Who was led away from TLS comes with a plain request: that is the failure, and it is answered as a
+ * good server would. */
+static bool asks_plainly(struct visit *visit)
+{
+  static const char answer[] = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
+  char length[64];
+  if (visit->raw.size < 4 || memcmp(visit->raw.data, "GET ", 4) != 0) return false;
+  if (visit->raw.data[visit->raw.size - 1] != '\n' || visit->seen.plain_requests > 0) return true;
+  visit->seen.plain_requests = visit->seen.requests = 1;
+  int size = snprintf(length, sizeof length, "Content-Length: %zu\r\n\r\n", visit->act->image_size);
+  visit_send(visit, answer, sizeof answer - 1);
+  visit_send(visit, length, (size_t) size);
+  visit_send(visit, visit->act->image, visit->act->image_size);
+  visit_end(visit, false);
+  return true;
+}
+
 /* The hello is read whatever the case does with it. */
 static void look_for_hello(struct visit *visit)
 {
@@ -203,6 +221,7 @@ static void take_bytes(struct visit *visit, const uint8_t *data, size_t size)
     if (!visit_keep(&visit->raw, data, size < kept ? size : kept)) return;
     look_for_hello(visit);
   }
+  if (visit->act->c->layer == CASE_HTTPS && asks_plainly(visit)) return;
   if (visit->phase == VISIT_WIRE)
     play_on(visit);
   else
