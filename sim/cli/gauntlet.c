@@ -17,7 +17,7 @@
 struct gauntlet_line {
   bool self, list, quiet, verbose;
   const char *command, *name, *out, *listen, *allow_listen, *keys, *export, *power;
-  bool cases_by_port;
+  bool cases_by_port, https;
   uint64_t ports, absent_s, give_up_s;
   struct args_texts wanted, more;
   uint64_t jobs, patience_s;
@@ -65,6 +65,7 @@ static const struct args_option options[] = {
      args_number, TO(ports), .least = 1, .most = SESSION_PORTS_MAX},
     {"cases-by-port", NULL, "each port shows one case, and always the same", args_flag,
      TO(cases_by_port)},
+    {"https", NULL, "the devices download by HTTPS, instead of MQTT", args_flag, TO(https)},
     {"power", "COMMAND", "switches the device's power, with {on|off} in it, when it stays away",
      args_text, TO(power)},
     {"absent", "SECONDS", "how long a device may stay away before that (default 60)", args_number,
@@ -151,6 +152,14 @@ static void print_report(const struct report *report, bool verbose)
   }
 }
 
+/* Who is told a URL downloads; everybody else speaks MQTT. Our own device does both. */
+static unsigned layers_of(const struct gauntlet_line *line)
+{
+  bool downloads = line->https || (line->command != NULL && strstr(line->command, "{url}") != NULL);
+  if (line->self) return 0;
+  return 1u << CASE_TLS | 1u << (downloads ? CASE_HTTPS : CASE_MQTT);
+}
+
 static int run_gauntlet(const struct gauntlet_line *line, const struct cases *cases,
                         struct error *error)
 {
@@ -162,6 +171,7 @@ static int run_gauntlet(const struct gauntlet_line *line, const struct cases *ca
       .wanted = line->wanted.at,
       .wanted_count = line->wanted.count,
       .versions = line->versions,
+      .layers = layers_of(line),
       .host = line->self           ? NULL
               : line->name != NULL ? line->name
                                    : "localhost",
@@ -231,6 +241,7 @@ static int listen_gauntlet(const struct gauntlet_line *line, const struct cases 
       .wanted = line->wanted.at,
       .wanted_count = line->wanted.count,
       .versions = line->versions,
+      .layers = layers_of(line),
       .host = line->name != NULL ? line->name : "localhost",
       .patience_ms = (uint32_t) line->patience_s * 1000,
   };
