@@ -187,7 +187,7 @@ enum hello_severity { HELLO_LOW, HELLO_MEDIUM, HELLO_HIGH };
 struct hello_finding {
   enum hello_severity severity;
   const char *id;        /* stable: "rc4" */
-  const char *reference; /* "RFC 7465" */
+  const char *reference; /* "RFC 7465", "CRIME; RFC 9325, 3.3" */
   char
       sentence[400]; /* with the reference, no full stop: "offers RC4 suites (..): .. (RFC 7465)" */
 };

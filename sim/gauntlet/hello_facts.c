@@ -34,10 +34,11 @@ static void end_facts(struct facts_line *line)
 static void say_word(struct facts_line *line, const char *word)
 {
   size_t size = strlen(word);
-  if (line->begun) {
-    bool fits = line->column + 2 + size < COLUMNS;
-    fprintf(line->out, fits ? ", " : ",\n%*s", fits ? 0 : LABEL, "");
-    line->column = fits ? line->column + 2 : LABEL;
+  if (line->begun && line->column + 2 + size < COLUMNS) {
+    line->column += (size_t) fprintf(line->out, ", ");
+  } else if (line->begun) {
+    fprintf(line->out, ",\n%*s", LABEL, "");
+    line->column = LABEL;
   }
   line->begun = true;
   fputs(word, line->out);
@@ -138,7 +139,7 @@ static void print_signatures(const struct hello *hello, FILE *out)
   say_numbers(&line, &hello->schemes, NAMES_SHOWN, hello_scheme_name);
   end_facts(&line);
   if (hello->certificate_schemes.count == 0) return;
-  line = begin_facts(out, "of certificates");
+  line = begin_facts(out, "in chains");
   say_numbers(&line, &hello->certificate_schemes, NAMES_SHOWN, hello_scheme_name);
   end_facts(&line);
 }
@@ -162,6 +163,7 @@ static void print_resumption(const struct hello *hello, FILE *out)
 /* What most clients have nothing to say of. */
 static void print_limits(const struct hello *hello, FILE *out)
 {
+  char name[HELLO_NAME];
   struct facts_line line = begin_facts(out, "also");
   if (hello->max_fragment_size > 0)
     say_fact(&line, "max_fragment_length %u", hello->max_fragment_size);
@@ -170,10 +172,9 @@ static void print_limits(const struct hello *hello, FILE *out)
   if (hello->authorities > 0) say_fact(&line, "names %u authorities", hello->authorities);
   if (hello_lists(&hello->suites, HELLO_RENEGOTIATION_SCSV))
     say_word(&line, "renegotiation_info by a suite");
-  if (hello->compressions.count > 1 || hello->compressions.value[0] != 0) {
-    say_word(&line, "compression:");
-    say_bytes(&line, &hello->compressions, hello_compression_name);
-  }
+  for (size_t i = 0; i < hello->compressions.count; i++)
+    if (hello->compressions.value[i] != 0)
+      say_fact(&line, "compression %s", hello_compression_name(hello->compressions.value[i], name));
   end_facts(&line);
 }
 

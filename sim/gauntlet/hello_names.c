@@ -108,7 +108,7 @@ static const char *name_or_number(const char *name, uint16_t number, char out[HE
   return out;
 }
 
-#define FIND(table, number) find_name(table, sizeof table / sizeof table[0], number)
+#define FIND(table, number) find_name(table, sizeof(table) / sizeof((table)[0]), number)
 
 const char *hello_version_name(uint16_t version, char out[HELLO_NAME])
 {

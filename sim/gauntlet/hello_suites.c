@@ -16,7 +16,7 @@
   X(RSA, HELLO_SUITE_RSA) \
   X(RSA_EXPORT, HELLO_SUITE_RSA | HELLO_SUITE_EXPORT) \
   X(RSA_EXPORT1024, HELLO_SUITE_RSA | HELLO_SUITE_EXPORT) \
-  X(RSA_PSK, HELLO_SUITE_RSA) \
+  X(RSA_PSK, HELLO_SUITE_RSA | HELLO_SUITE_PSK) \
   X(DH_DSS, HELLO_SUITE_STATIC_DH) \
   X(DH_DSS_EXPORT, HELLO_SUITE_STATIC_DH | HELLO_SUITE_EXPORT) \
   X(DH_RSA, HELLO_SUITE_STATIC_DH) \
@@ -28,12 +28,12 @@
   X(DHE_DSS_EXPORT1024, HELLO_SUITE_DHE | HELLO_SUITE_EXPORT) \
   X(DHE_RSA, HELLO_SUITE_DHE) \
   X(DHE_RSA_EXPORT, HELLO_SUITE_DHE | HELLO_SUITE_EXPORT) \
-  X(DHE_PSK, HELLO_SUITE_DHE) \
-  X(PSK_DHE, HELLO_SUITE_DHE) \
+  X(DHE_PSK, HELLO_SUITE_DHE | HELLO_SUITE_PSK) \
+  X(PSK_DHE, HELLO_SUITE_DHE | HELLO_SUITE_PSK) \
   X(ECDH_ECDSA, HELLO_SUITE_STATIC_ECDH) \
   X(ECDH_RSA, HELLO_SUITE_STATIC_ECDH) \
   X(ECDH_anon, HELLO_SUITE_ANONYMOUS) \
-  X(ECDHE_ECDSA, 0) X(ECDHE_RSA, 0) X(ECDHE_PSK, 0) X(PSK, 0) X(ECCPWD, 0) X(ECJPAKE, 0) \
+  X(ECDHE_ECDSA, 0) X(ECDHE_RSA, 0) X(ECDHE_PSK, HELLO_SUITE_PSK) X(PSK, HELLO_SUITE_PSK) X(ECCPWD, 0) X(ECJPAKE, 0) \
   X(SRP_SHA, 0) X(SRP_SHA_RSA, 0) X(SRP_SHA_DSS, 0) X(GOSTR341112_256, 0) \
   X(KRB5, 0) X(KRB5_EXPORT, HELLO_SUITE_EXPORT)
 
@@ -302,13 +302,20 @@ static bool is_signal(uint16_t suite)
   return suite == HELLO_RENEGOTIATION_SCSV || suite == HELLO_FALLBACK_SCSV;
 }
 
+/* Hashes are of TLS 1.2, but with a pre-shared key any version may have them (RFC 5487, 3). */
+static unsigned hash_traits(const struct suite *suite)
+{
+  bool psk = (key_exchanges[suite->key_exchange].traits & HELLO_SUITE_PSK) != 0;
+  return psk ? 0 : hashes[suite->hash].traits;
+}
+
 unsigned hello_suite_traits(uint16_t suite)
 {
   const struct suite *found = find_suite(suite);
   if (is_signal(suite)) return HELLO_SUITE_KNOWN | HELLO_SUITE_SIGNAL;
   if (found == NULL) return 0;
   unsigned traits = HELLO_SUITE_KNOWN | key_exchanges[found->key_exchange].traits |
-                    ciphers[found->cipher].traits | hashes[found->hash].traits;
+                    ciphers[found->cipher].traits | hash_traits(found);
   return (traits & HELLO_SUITE_TLS13) != 0 ? traits & ~(unsigned) HELLO_SUITE_TLS12 : traits;
 }
 

@@ -19,6 +19,7 @@ enum hello_suite_trait {
   HELLO_SUITE_STATIC_DH = 1u << 11,   /* over a finite field, with the certificate's key */
   HELLO_SUITE_STATIC_ECDH = 1u << 12, /* the same over a curve */
   HELLO_SUITE_DHE = 1u << 13,         /* over a finite field, with a key of its own */
+  HELLO_SUITE_PSK = 1u << 14,         /* both ends know the secret beforehand */
 };
 
 /* A sum of those; 0: no such suite is known. */

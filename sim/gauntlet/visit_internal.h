@@ -42,6 +42,7 @@ struct visit {
   uint8_t *writing;         /* under way */
   uint32_t drip_ms;         /* 0: as fast as it goes */
   bool ending, resetting;   /* when the queue is empty */
+  bool lingering;           /* our side is shut, and the client's is read on */
   bool closed;
 
   SSL *ssl;
@@ -84,6 +85,8 @@ bool visit_tls_begin(struct visit *visit);
 void visit_tls_bytes(struct visit *visit, const uint8_t *data, size_t size);
 /* Bytes to the client inside TLS. */
 void visit_tls_say(struct visit *visit, const void *data, size_t size);
+/* All that a client must judge has been made, what is spoiled of it too. */
+bool visit_tls_has_said_all(const struct visit *visit);
 void visit_tls_end(struct visit *visit);
 
 /* talk_mqtt.c, talk_https.c: take what has come; true: it is what the script has waited for */

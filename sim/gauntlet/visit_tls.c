@@ -192,7 +192,7 @@ static void judge_record(struct visit *visit, const uint8_t *head, size_t size)
   bool old = visit->act->tls < 13;
   bool on = old ? head[0] == RECORD_HANDSHAKE && head[5] == CLIENT_KEY_EXCHANGE
                 : head[0] == RECORD_DATA && size > ALERT_MOST;
-  if (visit->flight && visit->act->c->layer == CASE_TLS) visit->seen.went_on |= on;
+  if (visit_tls_has_said_all(visit) && visit->act->c->layer == CASE_TLS) visit->seen.went_on |= on;
   if (visit->broken && head[0] == RECORD_ALERT && size == 2 && head[5] == 2) {
     visit->seen.alerted = true;
     visit->seen.alert = head[6];
@@ -226,6 +226,14 @@ void visit_tls_bytes(struct visit *visit, const uint8_t *data, size_t size)
   (void) BIO_write(SSL_get_rbio(visit->ssl), data, (int) size);
   while (!visit->closed && !visit->broken && turn_tls(visit) > 0) continue;
   if (!visit->closed) play_on(visit);
+}
+
+bool visit_tls_has_said_all(const struct visit *visit)
+{
+  const struct script_step *step = spoiling(visit);
+  bool one = step->filter == SCRIPT_FLIP || step->filter == SCRIPT_DROP ||
+             step->filter == SCRIPT_TWICE || step->filter == SCRIPT_SWAP;
+  return visit->mute || (visit->flight && (!one || visit->records >= step->number));
 }
 
 /* --- Begin and end ---------------------------------------------------------------------------- */
