@@ -92,8 +92,11 @@ enum line_end line_open(struct line *line)
 
 enum line_end line_write(struct line *line, const uint8_t *bytes, size_t size)
 {
+  uint8_t unread;
   int result = SSL_write(line->ssl, bytes, (int) size);
-  return result > 0 ? LINE_OK : explain(line, result, "write");
+  if (result > 0) return LINE_OK;
+  SSL_read(line->ssl, &unread, 1); /* an alert may lie there, which says more */
+  return explain(line, result, "write");
 }
 
 enum line_end line_read(struct line *line, uint8_t *bytes, size_t size)
