@@ -32,8 +32,9 @@ static const struct args_verb image = {
 };
 
 static const struct args_verb *const verbs[] = {
-    &cli_run, &cli_check,      &cli_report,    &cli_explain,    &cli_new,    &cli_probe, &pki,
-    &image,   &cli_terminator, &cli_calibrate, &cli_completion, &cli_manual, NULL,
+    &cli_run,       &cli_check,      &cli_report, &cli_explain, &cli_new,
+    &cli_probe,     &cli_gauntlet,   &pki,        &image,       &cli_terminator,
+    &cli_calibrate, &cli_completion, &cli_manual, NULL,
 };
 
 #define CODE_LINE(symbol, number, sentence) "  " #number "\t" sentence "\n"

@@ -8,7 +8,7 @@
 extern const struct args_verb cli_fleetsim;
 
 extern const struct args_verb cli_run, cli_check, cli_report, cli_explain, cli_new, cli_probe,
-    cli_terminator, cli_completion, cli_manual;
+    cli_gauntlet, cli_terminator, cli_completion, cli_manual;
 extern const struct args_verb cli_calibrate, cli_calibrate_list, cli_calibrate_show,
     cli_calibrate_compare;
 extern const struct args_verb cli_image_make, cli_image_sign, cli_image_show, cli_image_corrupt;

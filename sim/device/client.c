@@ -203,25 +203,35 @@ static void opened(struct device_client *client, const struct device_event *even
   go_on_handshaking(client);
 }
 
-static bool within_budget(struct device_client *client, size_t size)
+/* Up to CONNACK a peer may send so much and no more. What comes behind a CONNACK in one piece with it,
+ * a kept session's messages perhaps, is no part of that. */
+static void take_within_budget(struct device_client *client, const struct device_event *event,
+                               void (*take)(struct device_client *client))
 {
-  uint32_t left = client->config.profile->byte_budget - client->received;
-  if (size > left) {
+  size_t size = event->bytes.size;
+  size_t left = client->config.profile->byte_budget - client->received;
+  size_t counted = size < left ? size : left;
+  client->received += (uint32_t) counted;
+  client->tls.in_size = counted;
+  take(client);
+  if (counted == size) return;
+  if (device_client_has_connack(client)) {
+    client->tls.in = event->bytes.data + counted;
+    client->tls.in_size = size - counted;
+    device_client_receive(client);
+  } else if (client->state != DEVICE_CLIENT_IDLE) {
     device_client_end(client, DEVICE_FAIL_TLS_BYTE_BUDGET, 0);
-    return false;
   }
-  client->received += (uint32_t) size;
-  return true;
 }
 
 static void handshake_bytes(struct device_client *client, const struct device_event *event)
 {
-  if (within_budget(client, event->bytes.size)) go_on_handshaking(client);
+  take_within_budget(client, event, go_on_handshaking);
 }
 
 static void connack_bytes(struct device_client *client, const struct device_event *event)
 {
-  if (within_budget(client, event->bytes.size)) device_client_receive(client);
+  take_within_budget(client, event, device_client_receive);
 }
 
 static void session_bytes(struct device_client *client, const struct device_event *event)

@@ -16,7 +16,7 @@
 #define TRUST_SIZE (DEVICE_NVM_TRUST_MAX + 1024)
 
 struct bench {
-  const struct chain_case *c;
+  const struct gauntlet_case *c;
   struct chain_verdict *verdict;
   uint8_t page[DEVICE_NVM_PAGE_SIZE];
   uint8_t out[OUT_SIZE];
@@ -147,14 +147,14 @@ static bool sign(EVP_PKEY *key, const uint8_t *data, size_t size, uint8_t out[64
   return ok;
 }
 
-static size_t make_bundle(const struct chain_case *c, const struct chain_mint *mint, EVP_PKEY *key,
+static size_t make_bundle(const struct gauntlet_case *c, const struct mint *mint, EVP_PKEY *key,
                           uint8_t out[TRUST_SIZE])
 {
   struct device_trust_bundle bundle = {.version = 1, .anchor_count = (uint8_t) c->trusts.count};
   unsigned char *der[DEVICE_ANCHORS_MAX] = {0};
   for (size_t i = 0; i < c->trusts.count && i < DEVICE_ANCHORS_MAX; i++) {
     bundle.anchor[i].size =
-        (uint16_t) i2d_X509(mint->x509[chain_case_find(c, c->trusts.name[i])], &der[i]);
+        (uint16_t) i2d_X509(mint->x509[case_find(c, c->trusts.name[i])], &der[i]);
     bundle.anchor[i].der = der[i];
   }
   size_t size = device_trust_encode(&bundle, out, TRUST_SIZE - DEVICE_TRUST_SIGNATURE_SIZE);
@@ -163,7 +163,7 @@ static size_t make_bundle(const struct chain_case *c, const struct chain_mint *m
 }
 
 /* The bundle goes the way of every bundle: a device that refuses it never sees the broker. */
-static void flash(struct bench *bench, const struct chain_mint *mint)
+static void flash(struct bench *bench, const struct mint *mint)
 {
   struct device_nvm_identity identity = {.id = DEVICE_ID};
   uint8_t unused[65], bundle[TRUST_SIZE], update_scalar[32];
@@ -195,19 +195,19 @@ static int accept_any_device(int ok, X509_STORE_CTX *store)
   return 1;
 }
 
-static bool present(SSL_CTX *context, const struct chain_case *c, const struct chain_mint *mint)
+static bool present(SSL_CTX *context, const struct gauntlet_case *c, const struct mint *mint)
 {
-  int leaf = chain_case_find(c, c->sends.name[0]);
+  int leaf = case_find(c, c->sends.name[0]);
   if (SSL_CTX_use_certificate(context, mint->x509[leaf]) != 1) return false;
   if (SSL_CTX_use_PrivateKey(context, mint->key[leaf]) != 1) return false;
   for (size_t i = 1; i < c->sends.count; i++)
-    if (SSL_CTX_add1_chain_cert(context, mint->x509[chain_case_find(c, c->sends.name[i])]) != 1)
+    if (SSL_CTX_add1_chain_cert(context, mint->x509[case_find(c, c->sends.name[i])]) != 1)
       return false;
   return true;
 }
 
 /* Security level 0: this broker sends whatever it is told to. */
-static void start_server(struct bench *bench, const struct chain_mint *mint, int tls)
+static void start_server(struct bench *bench, const struct mint *mint, int tls)
 {
   int version = tls == 13 ? TLS1_3_VERSION : TLS1_2_VERSION;
   bench->context = SSL_CTX_new(TLS_server_method());
@@ -286,7 +286,7 @@ static void run_device(struct bench *bench, int tls)
   free(bench->device);
 }
 
-void chain_bench(const struct chain_case *c, const struct chain_mint *mint, int tls,
+void chain_bench(const struct gauntlet_case *c, const struct mint *mint, int tls,
                  struct chain_verdict *out)
 {
   struct bench *bench = calloc(1, sizeof *bench);

@@ -5,7 +5,7 @@
 #ifndef CHAIN_BENCH_H
 #define CHAIN_BENCH_H
 
-#include "chain_mint.h"
+#include "gauntlet/mint.h"
 #include "fleetsim/device.h"
 
 struct chain_verdict {
@@ -16,7 +16,7 @@ struct chain_verdict {
 };
 
 /* tls is 12 or 13. */
-void chain_bench(const struct chain_case *c, const struct chain_mint *mint, int tls,
+void chain_bench(const struct gauntlet_case *c, const struct mint *mint, int tls,
                  struct chain_verdict *out);
 
 #endif

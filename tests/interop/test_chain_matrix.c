@@ -29,7 +29,7 @@ static bool is_known_verdict(const char *text)
   return false;
 }
 
-static void run_one(const struct chain_case *c, const struct chain_mint *mint, int tls,
+static void run_one(const struct gauntlet_case *c, const struct mint *mint, int tls,
                     struct tally *tally)
 {
   const char *expected = tls == 12 && c->expect12[0] ? c->expect12 : c->expect;
@@ -47,16 +47,16 @@ static void run_one(const struct chain_case *c, const struct chain_mint *mint, i
               (unsigned) got.flags, (unsigned) -got.tls_error, (unsigned) got.alert);
 }
 
-static void run_case(const struct chain_case *c, struct tally *tally)
+static void run_case(const struct gauntlet_case *c, struct tally *tally)
 {
   char why[512];
-  struct chain_mint mint;
+  struct mint mint;
   if (!is_known_verdict(c->expect) || (c->expect12[0] && !is_known_verdict(c->expect12)))
     fail_msg("chains.txt:%d: '%s' or '%s' is no verdict", c->line, c->expect, c->expect12);
-  if (chain_mint(c, &mint, why, sizeof why) != 0) fail_msg("chains.txt: %s", why);
+  if (mint_make(c, &mint, why, sizeof why) != 0) fail_msg("chains.txt: %s", why);
   if (c->tls12) run_one(c, &mint, 12, tally);
   if (c->tls13) run_one(c, &mint, 13, tally);
-  chain_mint_free(&mint);
+  mint_free(&mint);
 }
 
 static void the_device_judges_every_chain_as_the_matrix_says(void **state)
@@ -64,20 +64,20 @@ static void the_device_judges_every_chain_as_the_matrix_says(void **state)
   (void) state;
   char why[512];
   struct tally tally = {0};
-  struct chain_cases *cases =
-      chain_cases_load(FLEETSIM_SOURCE_DIR "/certs/chains.txt", why, sizeof why);
+  struct cases *cases =
+      cases_load(FLEETSIM_SOURCE_DIR "/certs/chains.txt", why, sizeof why);
   if (!cases) fail_msg("%s", why);
   size_t planned = 0;
   for (size_t i = 0; i < cases->count; i++) {
-    planned += (size_t) cases->item[i].tls12 + cases->item[i].tls13;
-    run_case(&cases->item[i], &tally);
+    planned += (size_t) cases->item[i]->tls12 + cases->item[i]->tls13;
+    run_case(cases->item[i], &tally);
   }
   print_message("%zu cases, %zu runs: %zu accepted, %zu refused, %zu not as expected\n",
                 cases->count, tally.run, tally.accepted, tally.refused, tally.wrong);
   assert_int_equal(tally.run, planned);
   assert_true(cases->count >= 30 && tally.accepted > 0 && tally.refused > 0);
   assert_int_equal(tally.wrong, 0);
-  free(cases);
+  cases_free(cases);
 }
 
 int main(void)

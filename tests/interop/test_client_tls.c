@@ -566,6 +566,33 @@ static void reads_no_more_than_its_byte_budget_before_connack(void **state)
   client_rig_free(&rig);
 }
 
+/* A broker that has kept a session sends its messages right behind CONNACK: in one piece with it. */
+static void the_budget_ends_with_connack_whatever_comes_in_one_piece_with_it(void **state)
+{
+  (void) state;
+  static const uint8_t connack[] = {0x20, 3, 0, 0, 0},
+                       message[] = {0x30, 6, 0, 1, 'a', 0, 'h', 'i'};
+  uint8_t said[sizeof connack + 1500 * sizeof message];
+  struct client_rig rig;
+  memcpy(said, connack, sizeof connack);
+  for (size_t i = 0; i < 1500; i++)
+    memcpy(said + sizeof connack + i * sizeof message, message, sizeof message);
+  client_rig_make(&rig, &pki, 13, 5);
+  rig.profile.byte_budget = 7000; /* less than what is said, more than the handshake */
+  client_rig_open(&rig, false);
+  client_rig_pump(&rig);
+  (void) client_rig_hear(&rig, 0x10);
+  for (size_t at = 0; at < sizeof said; at += 2401) { /* records that the device has room for */
+    int size = (int) (sizeof said - at < 2401 ? sizeof said - at : 2401);
+    assert_int_equal(SSL_write(rig.ssl, said + at, size), size);
+  }
+  client_rig_pump(&rig);
+  if (rig.notes[DEVICE_NOTE_ENDED] > 0) client_rig_expect_end(&rig, DEVICE_FAIL_NONE);
+  assert_int_equal(rig.notes[DEVICE_NOTE_ONLINE], 1);
+  assert_int_equal(rig.notes[DEVICE_NOTE_MESSAGE], 1500);
+  client_rig_free(&rig);
+}
+
 static void gives_a_silent_broker_the_handshake_deadline_however_it_trickles(void **state)
 {
   (void) state;
@@ -623,6 +650,7 @@ int main(void)
       cmocka_unit_test(a_record_that_tls_does_not_allow_is_no_large_one),
       cmocka_unit_test(knows_that_what_answers_is_not_tls),
       cmocka_unit_test(reads_no_more_than_its_byte_budget_before_connack),
+      cmocka_unit_test(the_budget_ends_with_connack_whatever_comes_in_one_piece_with_it),
       cmocka_unit_test(gives_a_silent_broker_the_handshake_deadline_however_it_trickles),
       cmocka_unit_test(tells_a_close_from_a_reset_during_the_handshake),
   };

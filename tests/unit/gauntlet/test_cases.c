@@ -11,7 +11,7 @@
 
 #include <openssl/x509v3.h>
 
-#include "chain_mint.h"
+#include "gauntlet/mint.h"
 
 #define DEFAULTS                                                                                 \
   "defaults\n  cert root: ca=yes ku=keyCertSign\n  cert leaf: issuer=root ca=no eku=serverAuth " \
@@ -20,9 +20,9 @@
 
 static char why[512];
 
-static struct chain_cases *parse(const char *text)
+static struct cases *parse(const char *text)
 {
-  struct chain_cases *cases = chain_cases_parse(text, why, sizeof why);
+  struct cases *cases = cases_parse(text, why, sizeof why);
   if (!cases) fail_msg("%s", why);
   return cases;
 }
@@ -30,12 +30,12 @@ static struct chain_cases *parse(const char *text)
 static void a_case_inherits_what_it_does_not_say(void **state)
 {
   (void) state;
-  struct chain_cases *cases =
+  struct cases *cases =
       parse(DEFAULTS "case one\n why: w\n expect: accept\n"
                      "case two\n why: w\n cert leaf: eku=clientAuth\n tls: 1.3\n"
                      " expect: connect.tls.bad_usage flags=0x1000\n");
   assert_int_equal(cases->count, 2);
-  const struct chain_case *one = &cases->item[0], *two = &cases->item[1];
+  const struct gauntlet_case *one = cases->item[0], *two = cases->item[1];
   assert_string_equal(one->certificate[1].eku, "serverAuth");
   assert_string_equal(two->certificate[1].eku, "clientAuth");
   assert_string_equal(two->certificate[1].san, "DNS:broker.test");
@@ -44,25 +44,25 @@ static void a_case_inherits_what_it_does_not_say(void **state)
   assert_true(!two->tls12 && two->tls13 && two->has_flags);
   assert_int_equal(two->flags, 0x1000);
   assert_string_equal(two->expect, "connect.tls.bad_usage");
-  free(cases);
+  cases_free(cases);
 }
 
 static void like_takes_all_but_name_and_key(void **state)
 {
   (void) state;
-  struct chain_cases *cases =
+  struct cases *cases =
       parse(DEFAULTS "case one\n why: w\n cert fake: like=root cn=root\n expect: accept\n");
-  const struct chain_certificate *fake = &cases->item[0].certificate[2];
+  const struct case_certificate *fake = &cases->item[0]->certificate[2];
   assert_string_equal(fake->name, "fake");
   assert_string_equal(fake->cn, "root");
   assert_string_equal(fake->ku, "keyCertSign");
-  free(cases);
+  cases_free(cases);
 }
 
 static void refuses(const char *text, const char *sentence)
 {
   why[0] = 0;
-  struct chain_cases *cases = chain_cases_parse(text, why, sizeof why);
+  struct cases *cases = cases_parse(text, why, sizeof why);
   assert_null(cases);
   if (!strstr(why, sentence)) fail_msg("expected '%s' in '%s'", sentence, why);
 }
@@ -75,7 +75,7 @@ static void refuses_what_it_does_not_understand(void **state)
   refuses(DEFAULTS "case a\n cert leaf: colour=red\n", "no attribute 'colour'");
   refuses(DEFAULTS "case a\n cert leaf: like=nobody\n", "like=nobody");
   refuses(DEFAULTS "case a\n clock: yesterday\n", "'yesterday' is no date");
-  refuses(DEFAULTS "case a\n tls: 1.1\n", "tls: write 1.2");
+  refuses(DEFAULTS "case a\n tls: 1.4\n", "tls: '1.4' is none of 1.0, 1.1");
 }
 
 static void refuses_a_case_that_is_not_whole(void **state)
@@ -92,11 +92,11 @@ static void refuses_a_case_that_is_not_whole(void **state)
 static void mints_what_the_text_says(void **state)
 {
   (void) state;
-  struct chain_cases *cases =
+  struct cases *cases =
       parse(DEFAULTS "case a\n why: w\n expect: accept\n cert leaf: damage=signature\n"
                      " cert twin: like=leaf key-of=leaf cn=other damage=\n");
-  struct chain_mint mint;
-  if (chain_mint(&cases->item[0], &mint, why, sizeof why) != 0) fail_msg("%s", why);
+  struct mint mint;
+  if (mint_make(cases->item[0], &mint, why, sizeof why) != 0) fail_msg("%s", why);
   X509 *root = mint.x509[0], *leaf = mint.x509[1], *twin = mint.x509[2];
   assert_int_equal(X509_check_ca(root), 1);
   assert_int_equal(X509_check_ca(leaf), 0);
@@ -107,8 +107,8 @@ static void mints_what_the_text_says(void **state)
   assert_int_equal(X509_check_host(leaf, "broker.test", 0, 0, NULL), 1);
   assert_int_equal(X509_check_purpose(leaf, X509_PURPOSE_SSL_SERVER, 0), 1);
   assert_int_equal(X509_check_purpose(leaf, X509_PURPOSE_SSL_CLIENT, 0), 0);
-  chain_mint_free(&mint);
-  free(cases);
+  mint_free(&mint);
+  cases_free(cases);
 }
 
 static void refuses_to_mint_what_it_cannot(void **state)
@@ -120,29 +120,29 @@ static void refuses_to_mint_what_it_cannot(void **state)
     char text[1024];
     snprintf(text, sizeof text, DEFAULTS "case a\n why: w\n expect: accept\n cert leaf: %s\n",
              wrong[i]);
-    struct chain_cases *cases = parse(text);
-    struct chain_mint mint;
-    int result = chain_mint(&cases->item[0], &mint, why, sizeof why);
+    struct cases *cases = parse(text);
+    struct mint mint;
+    int result = mint_make(cases->item[0], &mint, why, sizeof why);
     if (result == 0) fail_msg("minted a certificate with %s", wrong[i]);
-    chain_mint_free(&mint);
-    free(cases);
+    mint_free(&mint);
+    cases_free(cases);
   }
 }
 
 static void the_whole_matrix_can_be_read_and_minted(void **state)
 {
   (void) state;
-  struct chain_cases *cases =
-      chain_cases_load(FLEETSIM_SOURCE_DIR "/certs/chains.txt", why, sizeof why);
+  struct cases *cases =
+      cases_load(FLEETSIM_SOURCE_DIR "/certs/chains.txt", why, sizeof why);
   if (!cases) fail_msg("%s", why);
   for (size_t i = 0; i < cases->count; i++) {
-    struct chain_mint mint;
-    if (chain_mint(&cases->item[i], &mint, why, sizeof why) != 0) fail_msg("%s", why);
-    chain_mint_free(&mint);
+    struct mint mint;
+    if (mint_make(cases->item[i], &mint, why, sizeof why) != 0) fail_msg("%s", why);
+    mint_free(&mint);
   }
   print_message("%zu cases\n", cases->count);
   assert_true(cases->count >= 30);
-  free(cases);
+  cases_free(cases);
 }
 
 int main(void)

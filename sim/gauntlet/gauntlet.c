@@ -1,0 +1,256 @@
+/* The plan is a list of trials; so many of them are under way at once, each in its own storage. */
+#define _GNU_SOURCE
+#include "gauntlet/gauntlet.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "gauntlet/command.h"
+#include "gauntlet/own_device.h"
+#include "net/backend_uv.h"
+
+enum { VERSIONS = 4, FIRST_VERSION = 10, IMAGE_SIZE = 65536, LINGER_MS = 1000 };
+
+struct run {
+  const struct gauntlet_options *options;
+  struct report *report;
+  uv_loop_t loop;
+  uv_signal_t interrupt, terminate;
+  struct backend *backend;
+  struct credentials credentials;
+  struct trial_setting setting;
+  struct command_setting command;
+  uint8_t image[IMAGE_SIZE];
+  size_t next, done;
+  unsigned under_way;
+  struct trial *trials; /* of options->jobs */
+  bool *busy;
+  bool stopping;
+  bool refused[VERSIONS]; /* the control case was, or was not shown, in that version */
+  size_t controls;        /* they come first in the plan, and nothing else before they are over */
+};
+
+/* --- The plan --------------------------------------------------------------------------------- */
+
+static bool is_wanted(const struct gauntlet_options *options, const struct gauntlet_case *c)
+{
+  if (options->wanted_count == 0 || c->control) return true;
+  for (size_t i = 0; i < options->wanted_count; i++)
+    if (cases_find(options->cases, options->wanted[i]) == c) return true;
+  return false;
+}
+
+static bool has_version(const struct gauntlet_options *options, const struct gauntlet_case *c,
+                        unsigned v)
+{
+  const bool of[VERSIONS] = {c->tls10, c->tls11, c->tls12, c->tls13};
+  bool asked = options->versions == 0 || (options->versions >> (v + FIRST_VERSION) & 1) != 0;
+  return of[v] && asked;
+}
+
+static void plan(const struct gauntlet_options *options, bool controls, struct report *out)
+{
+  const struct cases *cases = options->cases;
+  for (size_t i = 0; i < cases->count; i++) {
+    const struct gauntlet_case *c = cases->item[i];
+    if (c->control != controls || !is_wanted(options, c)) continue;
+    for (unsigned v = 0; v < VERSIONS; v++) {
+      if (!has_version(options, c, v)) continue;
+      struct trial_result *result = &out->result[out->count++];
+      result->c = c;
+      result->tls = (uint8_t) (v + FIRST_VERSION);
+    }
+  }
+}
+
+int gauntlet_plan(const struct gauntlet_options *options, struct report *out, struct error *error)
+{
+  for (size_t i = 0; i < options->wanted_count; i++)
+    if (cases_find(options->cases, options->wanted[i]) == NULL)
+      return error_set(error, EXIT_CODE_USAGE,
+                       "there is no case '%s'; 'fleetsim gauntlet --list' names all of them",
+                       options->wanted[i]);
+  out->result = calloc(options->cases->count * VERSIONS + 1, sizeof *out->result);
+  if (out->result == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for results");
+  plan(options, true, out);
+  plan(options, false, out);
+  return 0;
+}
+
+static size_t count_controls(const struct report *report)
+{
+  size_t count = 0;
+  while (count < report->count && report->result[count].c->control) count++;
+  return count;
+}
+
+/* --- Trials ----------------------------------------------------------------------------------- */
+
+static void start_more(struct run *run);
+
+/* Old versions have no control of their own: that of TLS 1.2 stands for them. */
+static bool is_proven(const struct run *run, uint8_t tls)
+{
+  return !run->refused[(tls < 12 ? 12 : tls) - FIRST_VERSION];
+}
+
+static void note_control(struct run *run, const struct trial_result *result)
+{
+  bool content = result->conduct == CONDUCT_ACCEPTED && result->verdict == VERDICT_PASS;
+  if (result->c->control && !content) run->refused[result->tls - FIRST_VERSION] = true;
+}
+
+static void on_over(struct trial *trial)
+{
+  struct run *run = trial->ctx;
+  run->busy[trial - run->trials] = false;
+  run->under_way--;
+  run->done++;
+  note_control(run, trial->result);
+  if (run->options->progress != NULL)
+    run->options->progress(run->options->ctx, run->report, run->done);
+  start_more(run);
+}
+
+static void leave_out(struct run *run, struct trial_result *result, const char *why)
+{
+  result->verdict = VERDICT_NOT_SHOWN;
+  result->conduct = CONDUCT_NONE;
+  snprintf(result->why, sizeof result->why, "%s", why);
+  run->done++;
+}
+
+static void start_one(struct run *run, size_t number)
+{
+  size_t at = 0;
+  while (run->busy[at]) at++;
+  struct trial *trial = &run->trials[at];
+  run->busy[at] = true;
+  run->under_way++;
+  *trial = (struct trial){.setting = &run->setting,
+                          .c = run->report->result[number].c,
+                          .tls = run->report->result[number].tls,
+                          .number = number,
+                          .result = &run->report->result[number],
+                          .over = on_over,
+                          .ctx = run};
+  trial_start(trial);
+}
+
+static void close_signals(struct run *run)
+{
+  if (uv_is_closing((uv_handle_t *) &run->interrupt)) return;
+  uv_close((uv_handle_t *) &run->interrupt, NULL);
+  uv_close((uv_handle_t *) &run->terminate, NULL);
+}
+
+static void start_more(struct run *run)
+{
+  while (run->next < run->report->count && run->under_way < run->options->jobs) {
+    struct trial_result *result = &run->report->result[run->next];
+    if (run->next >= run->controls && run->done < run->controls) return;
+    run->next++;
+    if (run->stopping)
+      leave_out(run, result, "the gauntlet was ended before it");
+    else if (run->next > run->controls && !is_proven(run, result->tls))
+      leave_out(run, result,
+                "the control case was not accepted in this version of TLS: nothing "
+                "that it refuses would prove anything");
+    else
+      start_one(run, run->next - 1);
+  }
+  if (run->under_way == 0 && run->next == run->report->count) close_signals(run);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+  struct run *run = handle->data;
+  (void) number;
+  run->stopping = run->report->interrupted = true;
+  for (unsigned i = 0; i < run->options->jobs; i++)
+    if (run->busy[i]) trial_stop(&run->trials[i]);
+}
+
+/* --- Begin and end ---------------------------------------------------------------------------- */
+
+static int set_up_run(struct run *run, struct error *error)
+{
+  const struct gauntlet_options *options = run->options;
+  if (credentials_make(&run->credentials, options->cases, options->host, NULL, (int64_t) time(NULL),
+                       error) != 0)
+    return -1;
+  for (size_t i = 0; i < sizeof run->image; i++) run->image[i] = (uint8_t) (i * 2654435761u >> 13);
+  run->backend = backend_uv_create(&run->loop);
+  run->command = (struct command_setting){.text = options->command, .folder = options->folder};
+  run->setting = (struct trial_setting){
+      .loop = &run->loop,
+      .credentials = &run->credentials,
+      .client = options->command != NULL ? &command_client : &own_device,
+      .client_setting = options->command != NULL ? (void *) &run->command : (void *) run->backend,
+      .patience_ms = options->patience_ms,
+      .linger_ms = LINGER_MS,
+      .by_own_device = options->command == NULL,
+      .image = run->image,
+      .image_size = sizeof run->image,
+  };
+  run->trials = calloc(options->jobs, sizeof *run->trials);
+  run->busy = calloc(options->jobs, sizeof *run->busy);
+  if (run->backend == NULL || run->trials == NULL || run->busy == NULL)
+    return error_set(error, EXIT_CODE_INTERNAL, "no memory for trials");
+  if (options->command == NULL) return 0;
+  return command_prepare(&run->command, &run->credentials, error);
+}
+
+static void run_to_the_end(struct run *run)
+{
+  uv_signal_init(&run->loop, &run->interrupt);
+  uv_signal_init(&run->loop, &run->terminate);
+  run->interrupt.data = run->terminate.data = run;
+  uv_signal_start(&run->interrupt, on_signal, SIGINT);
+  uv_signal_start(&run->terminate, on_signal, SIGTERM);
+  start_more(run);
+  uv_run(&run->loop, UV_RUN_DEFAULT);
+}
+
+static void describe_target(const struct gauntlet_options *options, struct report *out)
+{
+  out->target = options->command != NULL ? "exec" : "self";
+  out->command = options->command;
+  snprintf(out->client, sizeof out->client, "%s",
+           options->command != NULL ? options->command : "the built-in device");
+}
+
+int gauntlet_run(const struct gauntlet_options *options, struct report *out, struct error *error)
+{
+  struct run *run = calloc(1, sizeof *run);
+  *out = (struct report){.started_unix_s = (int64_t) time(NULL)};
+  describe_target(options, out);
+  if (run == NULL || uv_loop_init(&run->loop) != 0) {
+    free(run);
+    return error_set(error, EXIT_CODE_INTERNAL, "no memory for a gauntlet");
+  }
+  run->options = options;
+  run->report = out;
+  uint64_t began = uv_hrtime();
+  int result = gauntlet_plan(options, out, error);
+  run->controls = count_controls(out);
+  if (result == 0) result = set_up_run(run, error);
+  if (result == 0) run_to_the_end(run);
+  out->duration_s = (double) (uv_hrtime() - began) / 1e9;
+  if (run->backend != NULL) backend_uv_destroy(run->backend);
+  uv_run(&run->loop, UV_RUN_DEFAULT);
+  (void) uv_loop_close(&run->loop);
+  credentials_close(&run->credentials);
+  free(run->trials);
+  free(run->busy);
+  free(run);
+  return result;
+}
+
+void gauntlet_free(struct report *report)
+{
+  free(report->result);
+  report->result = NULL;
+}

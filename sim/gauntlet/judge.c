@@ -1,0 +1,306 @@
+/* A client is fooled when it has given an application byte to a server that it should have refused,
+ * or has gone on with a handshake whose proof was wrong. Nothing is held for it that was not seen: who
+ * never came, or left before the lie was told, has passed nothing. */
+#define _GNU_SOURCE
+#include "gauntlet/judge.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define FLAW(symbol) (1u << CASE_FLAW_##symbol)
+
+/* --- Adding up -------------------------------------------------------------------------------- */
+
+static unsigned distance(const struct observation *seen)
+{
+  if (seen->application_bytes > 0) return 5;
+  if (seen->shaken) return 4;
+  if (seen->said && seen->has_hello) return 3;
+  return seen->has_hello ? 2 : seen->said;
+}
+
+void judge_add(struct observation *trial, const struct observation *connection)
+{
+  struct observation all = *trial;
+  bool further = all.connections == 0 || distance(connection) > distance(trial);
+  if (further) *trial = *connection;
+  trial->connections = all.connections + 1;
+  trial->mute = all.mute + !connection->has_hello;
+  trial->first_ms = all.first_ms >= 0 ? all.first_ms : connection->first_ms;
+  trial->last_ms = connection->first_ms;
+  memcpy(trial->retry_ms, all.retry_ms, sizeof all.retry_ms);
+  trial->retries = all.retries;
+  trial->application_bytes = all.application_bytes + connection->application_bytes;
+  trial->went_on = all.went_on || connection->went_on;
+  trial->publishes = all.publishes + connection->publishes;
+  trial->publishes_after_refusal =
+      all.publishes_after_refusal + connection->publishes_after_refusal;
+  trial->requests = all.requests + connection->requests;
+  trial->plain_requests = all.plain_requests + connection->plain_requests;
+  trial->ended = all.ended;
+  trial->status = all.status;
+  trial->signal = all.signal;
+  trial->took_ms = all.took_ms;
+  trial->sanitizer = all.sanitizer;
+  trial->flags = all.flags;
+  memcpy(trial->said_last, all.said_last, sizeof all.said_last);
+  memcpy(trial->failure, all.failure, sizeof all.failure);
+}
+
+bool judge_has_enough(const struct trial_result *result)
+{
+  const struct observation *seen = &result->seen;
+  return seen->application_bytes > 0 || seen->unserved || seen->alerted || seen->said;
+}
+
+/* --- Conduct ---------------------------------------------------------------------------------- */
+
+/* Gone by itself; what happened to its connection or, of a client that is watched, to it. */
+static bool is_gone(const struct observation *seen)
+{
+  return seen->end != OBSERVATION_OPEN || seen->alerted || seen->ended;
+}
+
+static bool has_gone_on_with_handshake(const struct trial_result *result)
+{
+  return result->seen.went_on &&
+         (result->c->flaws & (FLAW(POSSESSION) | FLAW(INTEGRITY) | FLAW(ORDER))) != 0;
+}
+
+static enum conduct conduct_in_tls(const struct trial_result *result)
+{
+  const struct observation *seen = &result->seen;
+  if (seen->application_bytes > 0 || has_gone_on_with_handshake(result)) return CONDUCT_ACCEPTED;
+  if (seen->unserved) return CONDUCT_UNSERVED;
+  if (!seen->said && !seen->alerted) return CONDUCT_UNCLEAR;
+  return is_gone(seen) ? CONDUCT_REFUSED : CONDUCT_HUNG;
+}
+
+/* A broker that only owes an answer: the client goes on until it misses it. */
+static bool only_owes(const struct gauntlet_case *c)
+{
+  const struct script_step *last = c->talk.count > 0 ? &c->talk.step[c->talk.count - 1] : NULL;
+  return last != NULL && last->verb == SCRIPT_POLITE && last->without != 0;
+}
+
+static enum conduct conduct_in_mqtt(const struct trial_result *result)
+{
+  const struct observation *seen = &result->seen;
+  if (seen->unserved) return CONDUCT_UNSERVED;
+  if (!seen->asked || !seen->said) return CONDUCT_UNCLEAR;
+  if (only_owes(result->c)) {
+    bool content = seen->said_goodbye && seen->goodbye == 0;
+    if (!is_gone(seen)) return CONDUCT_HUNG;
+    return content ? CONDUCT_UNCLEAR : CONDUCT_REFUSED;
+  }
+  if (seen->publishes_after_refusal > 0 || seen->went_on) return CONDUCT_ACCEPTED;
+  return is_gone(seen) ? CONDUCT_REFUSED : CONDUCT_HUNG;
+}
+
+static enum conduct conduct_in_https(const struct trial_result *result)
+{
+  const struct observation *seen = &result->seen;
+  if (seen->unserved) return CONDUCT_UNSERVED;
+  if (seen->plain_requests > 0) return CONDUCT_ACCEPTED;
+  if (seen->requests == 0) return CONDUCT_UNCLEAR;
+  if (!seen->ended) return CONDUCT_HUNG;
+  return seen->status == 0 && seen->signal == 0 ? CONDUCT_ACCEPTED : CONDUCT_REFUSED;
+}
+
+/* Whether the case lets a client say hello before it is treated badly. */
+static bool needs_hello(const struct gauntlet_case *c)
+{
+  if (!c->has_wire) return true;
+  for (size_t i = 0; i < c->wire.count; i++)
+    if (c->wire.step[i].verb == SCRIPT_HELLO || c->wire.step[i].verb == SCRIPT_TLS) return true;
+  return false;
+}
+
+enum conduct judge_conduct(const struct trial_result *result)
+{
+  const struct observation *seen = &result->seen;
+  if (seen->connections == 0 || (needs_hello(result->c) && !seen->has_hello)) return CONDUCT_NONE;
+  switch (result->c->layer) {
+  case CASE_MQTT: return conduct_in_mqtt(result);
+  case CASE_HTTPS: return conduct_in_https(result);
+  default: return conduct_in_tls(result);
+  }
+}
+
+/* --- Verdict ---------------------------------------------------------------------------------- */
+
+static void say_why(struct trial_result *result, enum verdict verdict, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void say_why(struct trial_result *result, enum verdict verdict, const char *format, ...)
+{
+  va_list args;
+  va_start(args, format);
+  vsnprintf(result->why, sizeof result->why, format, args);
+  va_end(args);
+  result->verdict = verdict;
+}
+
+static void describe_refusal(const struct observation *seen, char *out, size_t size)
+{
+  double waited = seen->ended_ms >= 0 && seen->said_ms >= 0 ? seen->ended_ms - seen->said_ms : -1;
+  int n = seen->alerted ? snprintf(out, size, "it refused with alert %u", seen->alert)
+          : seen->end == OBSERVATION_SERVER
+              ? snprintf(out, size, "it sent nothing until the server ended the connection")
+          : seen->end == OBSERVATION_RESET ? snprintf(out, size, "it reset the connection")
+          : seen->end == OBSERVATION_CLIENT
+              ? snprintf(out, size, "it closed the connection without an alert")
+              : snprintf(out, size, "it ended");
+  if (waited >= 1000 && n > 0 && (size_t) n < size)
+    n += snprintf(out + n, size - (size_t) n, ", after %.1f s", waited / 1000);
+  if (seen->shaken && n > 0 && (size_t) n < size)
+    snprintf(out + n, size - (size_t) n, "; its TLS had been content, the application was not");
+}
+
+static void describe_leak(const struct observation *seen, char *out, size_t size)
+{
+  if (seen->mqtt != 0)
+    snprintf(out, size, "it gave its CONNECT%s and %u message%s to this server (%zu bytes)",
+             seen->has_password ? ", with its password," : "", seen->publishes,
+             seen->publishes == 1 ? "" : "s", seen->application_bytes);
+  else if (seen->application_bytes > 0)
+    snprintf(out, size, "it gave %zu bytes to this server", seen->application_bytes);
+  else
+    snprintf(out, size, "it went on with the handshake");
+}
+
+static void judge_refusal(struct trial_result *result)
+{
+  char seen[200];
+  unsigned waits = FLAW(DEADLINE) | FLAW(FLOOD);
+  switch (result->conduct) {
+  case CONDUCT_REFUSED:
+    describe_refusal(&result->seen, seen, sizeof seen);
+    say_why(result, VERDICT_PASS, "%s", seen);
+    break;
+  case CONDUCT_ACCEPTED:
+    describe_leak(&result->seen, seen, sizeof seen);
+    say_why(result, VERDICT_FAIL, "%s", seen);
+    break;
+  case CONDUCT_HUNG:
+    if ((result->c->flaws & waits) != 0)
+      say_why(result, VERDICT_FAIL, "it had not given up when the time was up");
+    else
+      say_why(result, VERDICT_NOT_SHOWN,
+              "it had sent nothing and not gone when the time was up: give it more (--patience)");
+    break;
+  default: break;
+  }
+}
+
+static void judge_acceptance(struct trial_result *result)
+{
+  char seen[200];
+  if (result->conduct == CONDUCT_ACCEPTED) {
+    say_why(result, VERDICT_PASS, "it was content");
+    return;
+  }
+  if (result->conduct == CONDUCT_REFUSED) {
+    describe_refusal(&result->seen, seen, sizeof seen);
+    say_why(result, VERDICT_FAIL, "%s, and this server is a good one", seen);
+  }
+  if (result->conduct == CONDUCT_HUNG)
+    say_why(result, VERDICT_FAIL, "it sent nothing, and this server is a good one");
+}
+
+static void judge_either(struct trial_result *result)
+{
+  char seen[200];
+  if (result->conduct == CONDUCT_HUNG) {
+    say_why(result, VERDICT_NOT_SHOWN, "it had not gone when the time was up");
+    return;
+  }
+  describe_refusal(&result->seen, seen, sizeof seen);
+  say_why(result, VERDICT_PASS, "%s",
+          result->conduct == CONDUCT_ACCEPTED ? "it was content: both are right" : seen);
+}
+
+/* Where it did not come to what the case is about. */
+static bool judge_nothing(struct trial_result *result)
+{
+  const struct observation *seen = &result->seen;
+  switch (result->conduct) {
+  case CONDUCT_NONE:
+    say_why(result, VERDICT_NOT_SHOWN, "%s",
+            seen->connections == 0 ? "it never connected"
+                                   : "it connected, and sent no ClientHello");
+    return true;
+  case CONDUCT_UNSERVED:
+    say_why(result, VERDICT_NOT_OFFERED, "it offers nothing that this server could take (%s)",
+            seen->unserved_why);
+    return true;
+  case CONDUCT_UNCLEAR:
+    say_why(result, VERDICT_NOT_SHOWN, "%s",
+            result->c->layer == CASE_TLS     ? "it was gone before the server had said all"
+            : result->c->layer == CASE_HTTPS ? "it never sent a request"
+            : !seen->asked                   ? "it never sent CONNECT"
+                                             : "it had left before the lie was told");
+    return true;
+  default: return false;
+  }
+}
+
+/* --- Our own device --------------------------------------------------------------------------- */
+
+static const char *expectation(const struct trial_result *result)
+{
+  const struct gauntlet_case *c = result->c;
+  return result->tls == 12 && c->expect12[0] != '\0' ? c->expect12 : c->expect;
+}
+
+static bool ended_as_expected(const struct trial_result *result)
+{
+  const struct gauntlet_case *c = result->c;
+  bool flags = c->has_flags && expectation(result) == c->expect;
+  return strcmp(result->seen.failure, expectation(result)) == 0 &&
+         (!flags || result->seen.flags == c->flags);
+}
+
+/* What it says of itself is held against what the server saw. */
+static void judge_own(struct trial_result *result)
+{
+  const struct observation *seen = &result->seen;
+  const char *expected = expectation(result);
+  bool accepts = strcmp(expected, "accept") == 0;
+  char leak[200];
+  describe_leak(seen, leak, sizeof leak);
+  if (!seen->ended)
+    say_why(result, VERDICT_FAIL, "it had not ended when the time was up");
+  else if (!ended_as_expected(result))
+    say_why(result, VERDICT_FAIL, "it ended with %s flags=0x%x, not with %s flags=0x%x",
+            seen->failure, (unsigned) seen->flags, expected, (unsigned) result->c->flags);
+  else if (result->c->layer == CASE_TLS && !accepts && result->conduct == CONDUCT_ACCEPTED)
+    say_why(result, VERDICT_FAIL, "it says %s, and yet %s", expected, leak);
+  else if (result->c->layer == CASE_TLS && accepts && !seen->asked)
+    say_why(result, VERDICT_FAIL, "it says that it was content, and the server saw no CONNECT");
+  else if (result->c->policy[0] != '\0' && result->c->clients == CASE_REFUSE && accepts)
+    say_why(result, VERDICT_WARN, "%.300s", result->c->policy);
+  else
+    say_why(result, VERDICT_PASS, "%s", expected);
+}
+
+void judge_trial(struct trial_result *result, bool to_the_letter)
+{
+  result->conduct = judge_conduct(result);
+  if (result->verdict == VERDICT_SKIPPED) return;
+  if (result->seen.sanitizer) {
+    say_why(result, VERDICT_FAIL, "it crashed: %s", result->seen.said_last);
+    return;
+  }
+  if (to_the_letter) {
+    judge_own(result);
+    return;
+  }
+  if (judge_nothing(result)) return;
+  switch (result->c->clients) {
+  case CASE_REFUSE: judge_refusal(result); break;
+  case CASE_ACCEPT: judge_acceptance(result); break;
+  case CASE_EITHER: judge_either(result); break;
+  }
+}

@@ -1,0 +1,172 @@
+/* Plays a case's scripts: that of the wire first, that inside TLS as soon as the handshake is over.
+ * A step that waits returns, and whatever it waits for calls again. */
+#define _GNU_SOURCE
+#include "gauntlet/visit_internal.h"
+
+#include <string.h>
+
+static const struct script_step as_tls = {.verb = SCRIPT_TLS};
+static const struct script_step as_polite = {.verb = SCRIPT_POLITE};
+
+/* The step under way; NULL: the script is over. */
+static const struct script_step *step_of(const struct visit *visit)
+{
+  const struct gauntlet_case *c = visit->act->c;
+  if (visit->talking) {
+    if (!c->has_talk) return visit->talk_at == 0 ? &as_polite : NULL;
+    return visit->talk_at < c->talk.count ? &c->talk.step[visit->talk_at] : NULL;
+  }
+  if (!c->has_wire) return visit->wire_at == 0 ? &as_tls : NULL;
+  return visit->wire_at < c->wire.count ? &c->wire.step[visit->wire_at] : NULL;
+}
+
+/* Whether the server has done its worst, so that it is the client's turn from here on. */
+static bool has_said_all(const struct visit *visit)
+{
+  bool over = step_of(visit) == NULL || visit->script_over || visit->polite;
+  if (visit->queue.size > 0 || visit->writing != NULL) return false;
+  if (visit->act->c->layer != CASE_TLS) return visit->talking && over;
+  return visit->phase == VISIT_WIRE ? over : visit_tls_has_said_all(visit);
+}
+
+static void note_said(struct visit *visit)
+{
+  if (visit->seen.said || !has_said_all(visit)) return;
+  visit->seen.said = true;
+  visit->seen.said_ms = visit_ms(visit);
+}
+
+static void on_step(uv_timer_t *timer)
+{
+  struct visit *visit = timer->data;
+  visit->waiting = false;
+  play_on(visit);
+}
+
+static bool has_waited(struct visit *visit, const struct script_step *step)
+{
+  if (visit->progress != 0) {
+    visit->progress = 0;
+    return true;
+  }
+  visit->progress = 1;
+  visit->waiting = true;
+  uv_timer_start(&visit->step, on_step, step->ms, 0);
+  return false;
+}
+
+/* --- Bytes ------------------------------------------------------------------------------------ */
+
+static void say(struct visit *visit, const void *data, size_t size)
+{
+  if (visit->talking)
+    visit_tls_say(visit, data, size);
+  else
+    visit_send(visit, data, size);
+}
+
+static void note_refusal(struct visit *visit, const struct script_bytes *bytes)
+{
+  if (visit->act->c->layer == CASE_MQTT && bytes->size >= 4 && bytes->data[0] == 0x20 &&
+      bytes->data[3] != 0)
+    visit->refused_it = true;
+}
+
+static void say_bytes(struct visit *visit, const struct script_step *step)
+{
+  const struct script_bytes *bytes =
+      visit->seen.mqtt == 5 && step->bytes5.data != NULL ? &step->bytes5 : &step->bytes;
+  for (size_t i = 0; i < bytes->ids; i++) {
+    bytes->data[bytes->id_at[i]] = (uint8_t) (visit->packet_id >> 8);
+    bytes->data[bytes->id_at[i] + 1] = (uint8_t) visit->packet_id;
+  }
+  note_refusal(visit, bytes);
+  say(visit, bytes->data, bytes->size);
+}
+
+/* As much as the client takes. */
+static bool has_progress(struct visit *visit, const struct script_step *step)
+{
+  while (visit->progress < step->times && visit->queue.size < VISIT_QUEUE_MAX && !visit->closed) {
+    say_bytes(visit, step);
+    visit->progress++;
+  }
+  if (visit->progress < step->times) return false;
+  visit->progress = 0;
+  return true;
+}
+
+/* --- Steps ------------------------------------------------------------------------------------ */
+
+static bool begin_tls(struct visit *visit, const struct script_step *step)
+{
+  bool more = step->filter == SCRIPT_CUT && visit->wire_at + 1 < visit->act->c->wire.count;
+  if (visit->phase == VISIT_WIRE) {
+    visit->phase = VISIT_SECURE;
+    if (visit_tls_begin(visit) && visit->raw.size > 0)
+      visit_tls_bytes(visit, visit->raw.data, visit->raw.size);
+  }
+  return more && visit->mute;
+}
+
+static bool wait_for(struct visit *visit, const struct script_step *step)
+{
+  if (step->verb == SCRIPT_REQUEST) return talk_https_take(visit, step->verb);
+  return talk_mqtt_take(visit, step->verb);
+}
+
+static void be_polite(struct visit *visit, const struct script_step *step)
+{
+  visit->polite = true;
+  visit->without = step->without;
+  if (visit->talk.size > 0 && (visit->talk.data[0] == 'G' || visit->talk.data[0] == 'H') &&
+      visit->act->c->layer != CASE_MQTT) {
+    if (talk_https_take(visit, SCRIPT_REQUEST)) talk_https_image(visit);
+    return;
+  }
+  (void) talk_mqtt_take(visit, SCRIPT_POLITE);
+}
+
+/* True: it is done, and the next one may begin. */
+static bool play_step(struct visit *visit, const struct script_step *step)
+{
+  switch (step->verb) {
+  case SCRIPT_HELLO: return visit->seen.has_hello;
+  case SCRIPT_TLS: return begin_tls(visit, step);
+  case SCRIPT_SEND: say_bytes(visit, step); return true;
+  case SCRIPT_FLOOD: return has_progress(visit, step);
+  case SCRIPT_WAIT: return has_waited(visit, step);
+  case SCRIPT_SLOWLY: visit->drip_ms = step->ms; return true;
+  case SCRIPT_CLOSE:
+  case SCRIPT_RESET:
+    visit->script_over = true;
+    note_said(visit);
+    visit_end(visit, step->verb == SCRIPT_RESET);
+    return false;
+  case SCRIPT_SILENCE: visit->script_over = true; return false;
+  case SCRIPT_POLITE: be_polite(visit, step); return false;
+  case SCRIPT_IMAGE: talk_https_image(visit); return true;
+  default: return wait_for(visit, step);
+  }
+}
+
+void play_on(struct visit *visit)
+{
+  size_t *at = visit->talking ? &visit->talk_at : &visit->wire_at;
+  while (!visit->closed && !visit->ending && !visit->waiting && !visit->script_over) {
+    const struct script_step *step = step_of(visit);
+    if (step == NULL) break;
+    if (!play_step(visit, step)) break;
+    ++*at;
+  }
+  note_said(visit);
+}
+
+void play_app(struct visit *visit, const uint8_t *data, size_t size)
+{
+  visit->seen.application_bytes += size;
+  if (visit->talk.size + size > VISIT_TALK_MAX) visit_drop(&visit->talk, visit->talk.size);
+  if (!visit_keep(&visit->talk, data, size)) return;
+  visit->talking = true;
+  play_on(visit);
+}

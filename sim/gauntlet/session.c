@@ -1,0 +1,461 @@
+/* Connections come when devices want: each is given the trial that its device is at. A beat looks
+ * after what takes too long: connections that have shown enough or had their time, devices that stay
+ * away. */
+#define _GNU_SOURCE
+#include "gauntlet/session.h"
+
+#include <arpa/inet.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gauntlet/handout.h"
+#include "gauntlet/judge.h"
+#include "gauntlet/power.h"
+#include "gauntlet/visit.h"
+#include "relay/listener.h"
+
+enum { BEAT_MS = 50, CONTENT_MS = 400, VISITS_MAX = 2048, IMAGE_SIZE = 65536 };
+
+struct door {
+  struct listener listener;
+  struct session *session;
+  unsigned number;
+  bool open;
+};
+
+/* A connection under way. */
+struct call {
+  struct session *session;
+  struct call *next;
+  struct visit *visit;
+  struct guest *guest;
+  size_t trial;      /* of the guest, when it began */
+  double content_ms; /* when the guest had shown that it is content; -1 */
+};
+
+struct session {
+  const struct session_options *options;
+  struct session_outcome *out;
+  uv_loop_t loop;
+  uv_timer_t beat;
+  uv_signal_t interrupt, terminate;
+  struct credentials credentials;
+  struct act *act;    /* one for each trial of the plan */
+  struct report plan; /* what every guest begins with */
+  struct door *door;
+  struct call *calls;
+  size_t call_count;
+  struct power *power;
+  uint8_t image[IMAGE_SIZE];
+  uint64_t began;
+  double last_ms; /* when somebody came or went last */
+  bool prompted, ending, doors_closed;
+};
+
+static double now_of(const struct session *session)
+{
+  return (double) (uv_now(&session->loop) - session->began);
+}
+
+static void say(struct session *session, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void say(struct session *session, const char *format, ...)
+{
+  char line[400];
+  va_list args;
+  if (session->options->say == NULL) return;
+  va_start(args, format);
+  vsnprintf(line, sizeof line, format, args);
+  va_end(args);
+  session->options->say(session->options->ctx, line);
+}
+
+static void show(struct session *session)
+{
+  if (session->options->show != NULL)
+    session->options->show(session->options->ctx, session->out->guest, session->out->count);
+}
+
+/* --- The end ---------------------------------------------------------------------------------- */
+
+static void close_everything(struct session *session)
+{
+  if (session->ending) return;
+  session->ending = true;
+  for (struct call *call = session->calls; call != NULL; call = call->next)
+    if (call->visit != NULL) visit_close(call->visit);
+  for (unsigned i = 0; i < session->options->ports; i++)
+    if (session->door[i].open) listener_close(&session->door[i].listener, NULL);
+  power_close(session->power);
+  session->power = NULL;
+  uv_close((uv_handle_t *) &session->beat, NULL);
+  uv_close((uv_handle_t *) &session->interrupt, NULL);
+  uv_close((uv_handle_t *) &session->terminate, NULL);
+}
+
+static void on_session_signal(uv_signal_t *handle, int number)
+{
+  struct session *session = handle->data;
+  (void) number;
+  session->out->interrupted = true;
+  close_everything(session);
+}
+
+static bool all_are_through(const struct session *session)
+{
+  for (size_t i = 0; i < session->out->count; i++)
+    if (!guest_is_through(&session->out->guest[i])) return false;
+  return session->out->count > 0;
+}
+
+/* --- Guests ----------------------------------------------------------------------------------- */
+
+static void place_of(const struct session *session, int fd, const struct door *door, char out[64])
+{
+  struct sockaddr_in from = {0};
+  socklen_t size = sizeof from;
+  char address[INET_ADDRSTRLEN] = "?";
+  if (getpeername(fd, (struct sockaddr *) &from, &size) == 0)
+    inet_ntop(AF_INET, &from.sin_addr, address, sizeof address);
+  if (session->options->ports > 1 && !session->options->cases_by_port)
+    snprintf(out, 64, "%s at port %u", address,
+             ntohs(session->options->address.sin_port) + door->number);
+  else
+    snprintf(out, 64, "%s", address);
+}
+
+static bool begin_guest(struct session *session, struct guest *guest, const char *place)
+{
+  *guest = (struct guest){.began_ms = -1, .ended_ms = -1};
+  snprintf(guest->address, sizeof guest->address, "%s", place);
+  guest->report = session->plan;
+  guest->report.started_unix_s = (int64_t) time(NULL);
+  guest->report.result = malloc(session->plan.count * sizeof *guest->report.result);
+  if (guest->report.result == NULL) return false;
+  memcpy(guest->report.result, session->plan.result,
+         session->plan.count * sizeof *guest->report.result);
+  say(session, "a device has come from %s: %zu trials", place, guest->report.count);
+  return true;
+}
+
+static struct guest *find_guest(struct session *session, const char *place)
+{
+  struct session_outcome *out = session->out;
+  for (size_t i = 0; i < out->count; i++)
+    if (strcmp(out->guest[i].address, place) == 0) return &out->guest[i];
+  if (out->count == SESSION_GUESTS_MAX || !begin_guest(session, &out->guest[out->count], place))
+    return NULL;
+  return &out->guest[out->count++];
+}
+
+static void tell_trial(struct session *session, const struct guest *guest, size_t trial)
+{
+  const struct trial_result *r = &guest->report.result[trial];
+  const char *who = guest->name[0] != '\0' ? guest->name : guest->address;
+  say(session, "%s  %zu/%zu  %-12s %s, TLS 1.%u: %s", who, trial + 1, guest->report.count,
+      verdict_word(r->verdict), r->c->id, r->tls - 10u, r->why);
+  if (guest->mixed)
+    say(session,
+        "two certificates have come from %s: two devices are taken for one; give each a port of "
+        "its "
+        "own (--ports 2)",
+        guest->address);
+}
+
+/* --- Calls ------------------------------------------------------------------------------------ */
+
+static void drop_call(struct call *call)
+{
+  struct call **at = &call->session->calls;
+  while (*at != call) at = &(*at)->next;
+  *at = call->next;
+  call->session->call_count--;
+  free(call);
+}
+
+/* Of cases by port, which come in any order: each has been shown to this guest. */
+static bool is_settled(const struct guest *guest)
+{
+  for (size_t i = 0; i < guest->report.count; i++) {
+    const struct trial_result *r = &guest->report.result[i];
+    bool passed_over = r->verdict == VERDICT_SKIPPED || r->verdict == VERDICT_NOT_OFFERED;
+    if (!passed_over && r->conduct == CONDUCT_NONE) return false;
+  }
+  return true;
+}
+
+static void on_call_ended(void *ctx, const struct observation *seen)
+{
+  struct call *call = ctx;
+  struct session *session = call->session;
+  struct guest *guest = call->guest;
+  size_t trial = call->trial;
+  session->last_ms = now_of(session);
+  bool belongs = trial == guest->at || session->options->cases_by_port;
+  size_t before = guest->at;
+  if (session->options->cases_by_port) guest->at = trial;
+  bool over = belongs && guest_seen(guest, seen, now_of(session));
+  if (session->options->cases_by_port) guest->at = is_settled(guest) ? guest->report.count : before;
+  if (!belongs && guest->open > 0) guest->open--; /* of a trial that is over: a second connection */
+  if (over) tell_trial(session, guest, trial);
+  drop_call(call);
+  show(session);
+  if (all_are_through(session) && session->calls == NULL) close_everything(session);
+}
+
+static const struct visit_handler callers = {.ended = on_call_ended};
+
+static size_t trial_of(const struct session *session, const struct guest *guest,
+                       const struct door *door)
+{
+  return session->options->cases_by_port ? door->number : guest->at;
+}
+
+static void on_guest(void *ctx, int fd)
+{
+  struct door *door = ctx;
+  struct session *session = door->session;
+  char place[64];
+  place_of(session, fd, door, place);
+  struct guest *guest = session->call_count < VISITS_MAX ? find_guest(session, place) : NULL;
+  struct call *call = guest != NULL ? calloc(1, sizeof *call) : NULL;
+  if (call == NULL || trial_of(session, guest, door) >= guest->report.count) {
+    session->out->turned_away += call == NULL;
+    free(call);
+    close(fd);
+    return;
+  }
+  size_t trial = trial_of(session, guest, door), before = guest->at;
+  guest->at = trial;
+  (void) guest_next(guest, now_of(session));
+  trial = guest->at; /* those that could not be made ready are passed over */
+  if (session->options->cases_by_port) guest->at = before;
+  if (trial >= guest->report.count) {
+    free(call);
+    close(fd);
+    return;
+  }
+  *call = (struct call){.session = session, .guest = guest, .trial = trial, .content_ms = -1};
+  call->next = session->calls;
+  session->calls = call;
+  session->call_count++;
+  session->last_ms = now_of(session);
+  session->prompted = false;
+  call->visit =
+      visit_open(&session->loop, fd, &session->act[trial], session->began, &callers, call);
+  if (call->visit == NULL) drop_call(call);
+  show(session);
+}
+
+/* --- The beat --------------------------------------------------------------------------------- */
+
+/* Content with a server, and its trial is of nothing that comes later. */
+static bool has_shown_enough(const struct call *call)
+{
+  const struct gauntlet_case *c = call->guest->report.result[call->trial].c;
+  const struct observation *seen = visit_seen(call->visit);
+  return seen->application_bytes > 0 && c->layer == CASE_TLS;
+}
+
+static void look_after(struct call *call)
+{
+  struct session *session = call->session;
+  double now = now_of(session);
+  if (call->content_ms < 0 && has_shown_enough(call)) call->content_ms = now;
+  bool content = call->content_ms >= 0 && now - call->content_ms >= CONTENT_MS;
+  bool late = now - visit_seen(call->visit)->first_ms >= session->options->gauntlet->patience_ms;
+  if (content || late) visit_close(call->visit);
+}
+
+static void look_for_the_absent(struct session *session)
+{
+  double away = now_of(session) - session->last_ms;
+  if (session->calls != NULL) return;
+  if (away >= session->options->give_up_ms) {
+    close_everything(session);
+    return;
+  }
+  if (away < session->options->absent_ms || session->prompted) return;
+  session->prompted = true;
+  if (session->out->count > 0 && power_cycle(session->power)) {
+    say(session, "nobody has come for %.0f s: the power is switched off and on", away / 1000);
+    session->last_ms = now_of(session);
+    session->prompted = false;
+    return;
+  }
+  say(session, "nobody has come for %.0f s: %s", away / 1000,
+      session->out->count > 0 ? "switch the device off and on, please"
+                              : "is the device told this address and port?");
+}
+
+static void on_beat(uv_timer_t *timer)
+{
+  struct session *session = timer->data;
+  for (struct call *call = session->calls, *next; call != NULL; call = next) {
+    next = call->next;
+    look_after(call);
+  }
+  look_for_the_absent(session);
+}
+
+/* --- The begin -------------------------------------------------------------------------------- */
+
+static int listen_at(struct session *session, unsigned number, struct error *error)
+{
+  struct door *door = &session->door[number];
+  struct sockaddr_in address = session->options->address;
+  uint16_t port = (uint16_t) (ntohs(address.sin_port) + number);
+  char host[INET_ADDRSTRLEN] = "";
+  address.sin_port = htons(port);
+  inet_ntop(AF_INET, &address.sin_addr, host, sizeof host);
+  door->session = session;
+  door->number = number;
+  int fd = listener_bind(&address), status = fd;
+  if (fd >= 0) {
+    status = listen(fd, 1024) == 0
+                 ? listener_open(&door->listener, &session->loop, fd, on_guest, door)
+                 : UV_EADDRINUSE;
+    if (status != 0) close(fd);
+  }
+  door->open = status == 0;
+  if (status == 0) return 0;
+  return error_set(error, EXIT_CODE_SETUP, "cannot listen on %s:%u: %s%s", host, port,
+                   uv_strerror(status),
+                   status == UV_EADDRINUSE      ? "; end what listens there, or name another port"
+                   : status == UV_EADDRNOTAVAIL ? "; it is no address of this machine"
+                                                : "");
+}
+
+static int open_doors(struct session *session, struct error *error)
+{
+  session->door = calloc(session->options->ports, sizeof *session->door);
+  if (session->door == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory");
+  for (unsigned i = 0; i < session->options->ports; i++)
+    if (listen_at(session, i, error) != 0) return -1;
+  return 0;
+}
+
+/* A device holds what it was given once, and knows one name. */
+static bool can_be_shown(const struct session *session, const struct gauntlet_case *c)
+{
+  return mint_trusts_kept(c, &session->credentials.setting) && strcmp(c->host, MINT_HOST) == 0;
+}
+
+static int prepare_trials(struct session *session, struct error *error)
+{
+  session->act = calloc(session->plan.count + 1, sizeof *session->act);
+  if (session->act == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for cases");
+  for (size_t i = 0; i < session->plan.count; i++) {
+    struct trial_result *r = &session->plan.result[i];
+    struct observation *seen = &r->seen;
+    seen->first_ms = seen->last_ms = seen->hello_ms = seen->said_ms = seen->ended_ms =
+        seen->took_ms = -1;
+    r->verdict = VERDICT_NOT_SHOWN;
+    snprintf(r->why, sizeof r->why, "it never connected");
+    if (!can_be_shown(session, r->c)) {
+      r->verdict = VERDICT_SKIPPED;
+      snprintf(
+          r->why, sizeof r->why,
+          "the device would have to be given other roots, another name or another time for it");
+      continue;
+    }
+    if (act_open(&session->act[i], r->c, r->tls, &session->credentials.setting, error) != 0)
+      return -1;
+    session->act[i].image = session->image;
+    session->act[i].image_size = sizeof session->image;
+  }
+  return 0;
+}
+
+static int set_up_session(struct session *session, struct error *error)
+{
+  const struct session_options *options = session->options;
+  session->plan.target = "listen";
+  if (gauntlet_plan(options->gauntlet, &session->plan, error) != 0 ||
+      credentials_make(&session->credentials, options->gauntlet->cases, options->gauntlet->host,
+                       options->keys, (int64_t) time(NULL), error) != 0 ||
+      (options->export != NULL &&
+       handout_write(options->export, &session->credentials, &options->address, error) != 0) ||
+      prepare_trials(session, error) != 0)
+    return -1;
+  return power_open(&session->loop, options->power, &session->power, error);
+}
+
+static void turn(struct session *session)
+{
+  uv_timer_init(&session->loop, &session->beat);
+  uv_signal_init(&session->loop, &session->interrupt);
+  uv_signal_init(&session->loop, &session->terminate);
+  session->beat.data = session->interrupt.data = session->terminate.data = session;
+  uv_timer_start(&session->beat, on_beat, BEAT_MS, BEAT_MS);
+  uv_signal_start(&session->interrupt, on_session_signal, SIGINT);
+  uv_signal_start(&session->terminate, on_session_signal, SIGTERM);
+  uv_run(&session->loop, UV_RUN_DEFAULT);
+}
+
+static void close_session(struct session *session)
+{
+  for (unsigned i = 0; session->door != NULL && i < session->options->ports; i++)
+    if (session->door[i].open && !session->ending) listener_close(&session->door[i].listener, NULL);
+  power_close(session->power);
+  uv_run(&session->loop, UV_RUN_DEFAULT);
+  (void) uv_loop_close(&session->loop);
+  for (size_t i = 0; session->act != NULL && i < session->plan.count; i++)
+    act_close(&session->act[i]);
+  credentials_close(&session->credentials);
+  gauntlet_free(&session->plan);
+  free(session->act);
+  free(session->door);
+  free(session);
+}
+
+static void conclude_guests(struct session *session)
+{
+  for (size_t i = 0; i < session->out->count; i++) {
+    struct guest *guest = &session->out->guest[i];
+    guest->report.duration_s = now_of(session) / 1000;
+    guest->report.interrupted = session->out->interrupted;
+    snprintf(guest->report.client, sizeof guest->report.client, "%s",
+             guest->name[0] != '\0' ? guest->name : guest->address);
+  }
+}
+
+int session_run(const struct session_options *options, struct session_outcome *out,
+                struct error *error)
+{
+  struct session *session = calloc(1, sizeof *session);
+  *out = (struct session_outcome){0};
+  if (session == NULL || uv_loop_init(&session->loop) != 0) {
+    free(session);
+    return error_set(error, EXIT_CODE_INTERNAL, "no memory for a session");
+  }
+  session->options = options;
+  session->out = out;
+  session->began = uv_now(&session->loop);
+  int result = set_up_session(session, error);
+  if (result == 0) result = open_doors(session, error);
+  if (result == 0) {
+    say(session, "listening: %zu trials for each device", session->plan.count);
+    turn(session);
+    conclude_guests(session);
+  }
+  close_session(session);
+  if (result == 0 && out->count == 0 && !out->interrupted)
+    result = error_set(error, EXIT_CODE_SETUP,
+                       "nobody connected: give the device what --export writes, and this machine's "
+                       "address and port");
+  return result;
+}
+
+void session_free(struct session_outcome *outcome)
+{
+  for (size_t i = 0; i < outcome->count; i++) gauntlet_free(&outcome->guest[i].report);
+  outcome->count = 0;
+}

@@ -1,0 +1,246 @@
+/* The connection itself: bytes in and out, time, and the end. A write is under way at most once; what
+ * waits is sent behind it. A client that does not read makes a flood pause, and nothing else. */
+#define _GNU_SOURCE
+#include "gauntlet/visit_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WRITE_MAX 65536u
+
+bool visit_keep(struct visit_bytes *bytes, const void *data, size_t size)
+{
+  if (size > bytes->room - bytes->size) {
+    size_t room = bytes->size + size + bytes->room / 2 + 256;
+    uint8_t *more = realloc(bytes->data, room);
+    if (more == NULL) return false;
+    bytes->data = more;
+    bytes->room = room;
+  }
+  if (size > 0) memcpy(bytes->data + bytes->size, data, size);
+  bytes->size += size;
+  return true;
+}
+
+void visit_drop(struct visit_bytes *bytes, size_t size)
+{
+  if (size >= bytes->size) {
+    bytes->size = 0;
+    return;
+  }
+  memmove(bytes->data, bytes->data + size, bytes->size - size);
+  bytes->size -= size;
+}
+
+double visit_ms(const struct visit *visit)
+{
+  uint64_t now = uv_now(visit->loop);
+  return now > visit->began_ms ? (double) (now - visit->began_ms) : 0;
+}
+
+const struct observation *visit_seen(const struct visit *visit)
+{
+  return &visit->seen;
+}
+
+/* --- The end ---------------------------------------------------------------------------------- */
+
+static void free_visit(struct visit *visit)
+{
+  SSL_free(visit->ssl);
+  free(visit->raw.data);
+  free(visit->talk.data);
+  free(visit->queue.data);
+  free(visit->out.data);
+  free(visit->held.data);
+  free(visit->in.data);
+  free(visit->writing);
+  free(visit);
+}
+
+static void on_part_closed(uv_handle_t *handle)
+{
+  struct visit *visit = handle->data;
+  if (--visit->handles > 0) return;
+  visit->handler->ended(visit->ctx, &visit->seen);
+  free_visit(visit);
+}
+
+static void close_parts(struct visit *visit, enum observation_end end)
+{
+  if (visit->closed) return;
+  visit->closed = true;
+  visit->seen.end = end;
+  if (visit->seen.ended_ms < 0 && end != OBSERVATION_OPEN) visit->seen.ended_ms = visit_ms(visit);
+  visit_tls_end(visit);
+  if (visit->resetting)
+    (void) uv_tcp_close_reset(&visit->tcp, on_part_closed);
+  else
+    uv_close((uv_handle_t *) &visit->tcp, on_part_closed);
+  uv_close((uv_handle_t *) &visit->step, on_part_closed);
+  uv_close((uv_handle_t *) &visit->drip, on_part_closed);
+}
+
+void visit_close(struct visit *visit)
+{
+  close_parts(visit, OBSERVATION_OPEN);
+}
+
+/* --- Bytes out -------------------------------------------------------------------------------- */
+
+static void write_more(struct visit *visit);
+
+static void on_written(uv_write_t *request, int status)
+{
+  struct visit *visit = request->data;
+  free(visit->writing);
+  visit->writing = NULL;
+  if (status != 0 || visit->closed) return; /* what is read next says how it ended */
+  write_more(visit);
+  if (!visit->closed && visit->queue.size < VISIT_QUEUE_MAX / 2) play_on(visit);
+}
+
+static void write_some(struct visit *visit, size_t size)
+{
+  uint8_t *copy = malloc(size);
+  if (copy == NULL) return;
+  memcpy(copy, visit->queue.data, size);
+  visit_drop(&visit->queue, size);
+  uv_buf_t buffer = uv_buf_init((char *) copy, (unsigned) size);
+  visit->write.data = visit;
+  visit->writing = copy;
+  if (uv_write(&visit->write, (uv_stream_t *) &visit->tcp, &buffer, 1, on_written) == 0) return;
+  free(copy);
+  visit->writing = NULL;
+}
+
+/* The case's own end of the connection: with it all is said. */
+static void close_as_told(struct visit *visit)
+{
+  if (!visit->seen.said && !visit->seen.unserved) {
+    visit->seen.said = true;
+    visit->seen.said_ms = visit_ms(visit);
+  }
+  close_parts(visit, OBSERVATION_SERVER);
+}
+
+static void write_more(struct visit *visit)
+{
+  if (visit->writing != NULL || visit->closed) return;
+  if (visit->queue.size == 0) {
+    if (visit->ending) close_as_told(visit);
+    return;
+  }
+  if (visit->drip_ms == 0)
+    write_some(visit, visit->queue.size < WRITE_MAX ? visit->queue.size : WRITE_MAX);
+  else if (!uv_is_active((uv_handle_t *) &visit->drip))
+    uv_timer_again(&visit->drip);
+}
+
+static void on_drip(uv_timer_t *timer)
+{
+  struct visit *visit = timer->data;
+  if (visit->queue.size > 0 && visit->writing == NULL) write_some(visit, 1);
+  if (visit->queue.size == 0) uv_timer_stop(timer);
+}
+
+void visit_send(struct visit *visit, const void *data, size_t size)
+{
+  if (visit->closed || visit->ending || !visit_keep(&visit->queue, data, size)) return;
+  if (visit->drip_ms != 0 && !uv_is_active((uv_handle_t *) &visit->drip))
+    uv_timer_start(&visit->drip, on_drip, visit->drip_ms, visit->drip_ms);
+  write_more(visit);
+}
+
+void visit_end(struct visit *visit, bool reset)
+{
+  visit->ending = true;
+  visit->resetting = reset;
+  write_more(visit);
+}
+
+/* --- Bytes in --------------------------------------------------------------------------------- */
+
+static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+  static char shared[65536]; /* one loop, and what is read is taken before the next is */
+  (void) handle, (void) suggested;
+  *buffer = uv_buf_init(shared, sizeof shared);
+}
+
+/* The hello is read whatever the case does with it. */
+static void look_for_hello(struct visit *visit)
+{
+  struct observation *seen = &visit->seen;
+  if (seen->has_hello || visit->raw.size == 0) return;
+  if (hello_read(visit->raw.data, visit->raw.size, &seen->hello) != 1) return;
+  seen->has_hello = true;
+  seen->hello_ms = visit_ms(visit);
+}
+
+static void take_bytes(struct visit *visit, const uint8_t *data, size_t size)
+{
+  size_t kept = VISIT_RAW_MAX - visit->raw.size;
+  if (!visit->seen.has_hello && kept > 0) {
+    if (!visit_keep(&visit->raw, data, size < kept ? size : kept)) return;
+    look_for_hello(visit);
+  }
+  if (visit->phase == VISIT_WIRE)
+    play_on(visit);
+  else
+    visit_tls_bytes(visit, data, size);
+}
+
+/* libuv calls a reset that comes right behind data the end of the stream. */
+static bool was_reset(const struct visit *visit)
+{
+  uv_os_fd_t fd;
+  int failed = 0;
+  socklen_t size = sizeof failed;
+  return uv_fileno((const uv_handle_t *) &visit->tcp, &fd) == 0 &&
+         getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &size) == 0 && failed != 0;
+}
+
+static void on_visit_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
+{
+  struct visit *visit = stream->data;
+  if (visit->closed) return;
+  if (count > 0)
+    take_bytes(visit, (const uint8_t *) buffer->base, (size_t) count);
+  else if (count == UV_EOF)
+    close_parts(visit, was_reset(visit) ? OBSERVATION_RESET : OBSERVATION_CLIENT);
+  else if (count < 0)
+    close_parts(visit, OBSERVATION_RESET);
+}
+
+/* --- The begin -------------------------------------------------------------------------------- */
+
+struct visit *visit_open(uv_loop_t *loop, int fd, const struct act *act, uint64_t began_ms,
+                         const struct visit_handler *handler, void *ctx)
+{
+  struct visit *visit = calloc(1, sizeof *visit);
+  if (visit == NULL || uv_tcp_init(loop, &visit->tcp) != 0) {
+    free(visit);
+    close(fd);
+    return NULL;
+  }
+  visit->loop = loop;
+  visit->act = act;
+  visit->began_ms = began_ms;
+  visit->handler = handler;
+  visit->ctx = ctx;
+  uv_timer_init(loop, &visit->step);
+  uv_timer_init(loop, &visit->drip);
+  visit->handles = 3;
+  visit->tcp.data = visit->step.data = visit->drip.data = visit;
+  visit->seen = (struct observation){.connections = 1, .first_ms = visit_ms(visit)};
+  visit->seen.last_ms = visit->seen.first_ms;
+  visit->seen.hello_ms = visit->seen.said_ms = visit->seen.ended_ms = visit->seen.took_ms = -1;
+  if (uv_tcp_open(&visit->tcp, fd) != 0) close(fd);
+  uv_tcp_nodelay(&visit->tcp, 1);
+  uv_read_start((uv_stream_t *) &visit->tcp, give_room, on_visit_read);
+  play_on(visit);
+  return visit;
+}
