@@ -71,12 +71,13 @@ static enum device_failure of_handshake_failure(int state)
 
 /* A ServerHello that has come whole in the record at hand: what is wrong with it is what it says. The
  * library has the same code for a suite that it does not know. */
-static bool is_whole_server_hello(const struct device_tls *tls, size_t size)
+static bool is_whole_server_hello(const struct device_tls *tls)
 {
-  const uint8_t *message = tls->ssl.in_hdr + 5;
-  return tls->ssl.state == MBEDTLS_SSL_SERVER_HELLO &&
-         tls->ssl.in_hdr[0] == MBEDTLS_SSL_MSG_HANDSHAKE && size >= 4 &&
-         size <= MBEDTLS_SSL_IN_CONTENT_LEN &&
+  const uint8_t *header = tls->ssl.in_hdr, *message = header + 5;
+  if (tls->ssl.state != MBEDTLS_SSL_SERVER_HELLO || header[0] != MBEDTLS_SSL_MSG_HANDSHAKE)
+    return false;
+  size_t size = (size_t) header[3] << 8 | header[4];
+  return size >= 4 && size <= MBEDTLS_SSL_IN_CONTENT_LEN &&
          4 + ((size_t) message[1] << 16 | (size_t) message[2] << 8 | message[3]) <= size;
 }
 
@@ -93,7 +94,7 @@ bool device_tls_is_too_large(const struct device_tls *tls)
   bool valid = header[0] >= MBEDTLS_SSL_MSG_CHANGE_CIPHER_SPEC &&
                header[0] <= MBEDTLS_SSL_MSG_APPLICATION_DATA && header[1] == 3 &&
                size <= 16384 + 256;
-  if (unfit && is_whole_server_hello(tls, size)) return false;
+  if (unfit && is_whole_server_hello(tls)) return false;
   return valid && (unfit || size > MBEDTLS_SSL_IN_CONTENT_LEN);
 }
 
@@ -116,8 +117,7 @@ static enum device_failure of_error(const struct device_tls *tls)
     return tls->ssl.state <= MBEDTLS_SSL_SERVER_HELLO ? DEVICE_FAIL_TLS_NOT_TLS
                                                       : DEVICE_FAIL_TLS_PROTOCOL;
   case MBEDTLS_ERR_SSL_BAD_INPUT_DATA: /* longer than any record may be, or that suite */
-    return tls->ssl.state == MBEDTLS_SSL_SERVER_HELLO ? DEVICE_FAIL_TLS_PARAMETERS
-                                                      : DEVICE_FAIL_TLS_PROTOCOL;
+    return is_whole_server_hello(tls) ? DEVICE_FAIL_TLS_PARAMETERS : DEVICE_FAIL_TLS_PROTOCOL;
   case MBEDTLS_ERR_SSL_INVALID_MAC:
   case MBEDTLS_ERR_SSL_DECODE_ERROR:
   case MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE:

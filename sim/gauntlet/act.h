@@ -13,6 +13,8 @@ struct act {
   uint8_t tls;                   /* 10 to 13 */
   struct mint mint;
   SSL_CTX *context;
+  char host[128]; /* what the client was told: for texts of scripts that name it */
+  uint16_t port;
   const uint8_t *image; /* what a good update server serves; the caller's */
   size_t image_size;
 };

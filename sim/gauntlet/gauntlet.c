@@ -9,6 +9,7 @@
 
 #include "gauntlet/command.h"
 #include "gauntlet/own_device.h"
+#include "gauntlet/own_download.h"
 #include "net/backend_uv.h"
 
 enum { VERSIONS = 4, FIRST_VERSION = 10, IMAGE_SIZE = 65536, LINGER_MS = 1000 };
@@ -189,6 +190,8 @@ static int set_up_run(struct run *run, struct error *error)
       .credentials = &run->credentials,
       .client = options->command != NULL ? &command_client : &own_device,
       .client_setting = options->command != NULL ? (void *) &run->command : (void *) run->backend,
+      .downloads = options->command != NULL ? NULL : &own_download,
+      .folder = options->folder,
       .patience_ms = options->patience_ms,
       .linger_ms = LINGER_MS,
       .by_own_device = options->command == NULL,

@@ -160,7 +160,9 @@ static void describe_refusal(const struct observation *seen, char *out, size_t s
 
 static void describe_leak(const struct observation *seen, char *out, size_t size)
 {
-  if (seen->mqtt != 0)
+  if (seen->plain_requests > 0)
+    snprintf(out, size, "it asked for the image without TLS");
+  else if (seen->mqtt != 0)
     snprintf(out, size, "it gave its CONNECT%s and %u message%s to this server (%zu bytes)",
              seen->has_password ? ", with its password," : "", seen->publishes,
              seen->publishes == 1 ? "" : "s", seen->application_bytes);

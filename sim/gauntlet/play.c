@@ -3,7 +3,10 @@
 #define _GNU_SOURCE
 #include "gauntlet/visit_internal.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#define TEXT_MAX 4096u /* what is longer is no head that names anybody */
 
 static const struct script_step as_tls = {.verb = SCRIPT_TLS};
 static const struct script_step as_polite = {.verb = SCRIPT_POLITE};
@@ -72,6 +75,29 @@ static void note_refusal(struct visit *visit, const struct script_bytes *bytes)
     visit->refused_it = true;
 }
 
+/* Texts of an update server name it as the client was told: {host}, {port}. */
+static void say_text(struct visit *visit, const struct script_bytes *bytes)
+{
+  char port[8];
+  snprintf(port, sizeof port, "%u", visit->act->port);
+  const struct {
+    const char *mark, *value;
+  } marks[] = {{"{host}", visit->act->host}, {"{port}", port}};
+  for (size_t at = 0, from = 0; at <= bytes->size; at++) {
+    const char *value = at == bytes->size ? "" : NULL;
+    size_t mark = 0;
+    for (size_t i = 0; value == NULL && i < 2; i++) {
+      mark = strlen(marks[i].mark);
+      if (bytes->size - at >= mark && memcmp(bytes->data + at, marks[i].mark, mark) == 0)
+        value = marks[i].value;
+    }
+    if (value == NULL) continue;
+    say(visit, bytes->data + from, at - from);
+    say(visit, value, strlen(value));
+    from = at + mark;
+  }
+}
+
 static void say_bytes(struct visit *visit, const struct script_step *step)
 {
   const struct script_bytes *bytes =
@@ -81,7 +107,10 @@ static void say_bytes(struct visit *visit, const struct script_step *step)
     bytes->data[bytes->id_at[i] + 1] = (uint8_t) visit->packet_id;
   }
   note_refusal(visit, bytes);
-  say(visit, bytes->data, bytes->size);
+  if (visit->act->c->layer == CASE_HTTPS && bytes->size < TEXT_MAX)
+    say_text(visit, bytes);
+  else
+    say(visit, bytes->data, bytes->size);
 }
 
 /* As much as the client takes. */

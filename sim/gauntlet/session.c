@@ -368,6 +368,10 @@ static int prepare_trials(struct session *session, struct error *error)
     }
     if (act_open(&session->act[i], r->c, r->tls, &session->credentials.setting, error) != 0)
       return -1;
+    struct act *act = &session->act[i];
+    snprintf(act->host, sizeof act->host, "%s", session->credentials.setting.host);
+    act->port = (uint16_t) (ntohs(session->options->address.sin_port) +
+                            (session->options->cases_by_port ? i : 0));
     session->act[i].image = session->image;
     session->act[i].image_size = sizeof session->image;
   }

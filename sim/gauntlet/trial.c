@@ -29,6 +29,13 @@ static size_t count_visits(const struct trial *trial)
   return open;
 }
 
+static const struct trial_client *client_of(const struct trial *trial)
+{
+  const struct trial_setting *setting = trial->setting;
+  bool downloads = trial->c->layer == CASE_HTTPS && setting->downloads != NULL;
+  return downloads ? setting->downloads : setting->client;
+}
+
 static void finish_trial(struct trial *trial)
 {
   if (!trial->ending || trial->client_open || !trial->deadline_closed || !trial->listener_closed ||
@@ -62,7 +69,7 @@ void trial_stop(struct trial *trial)
   trial->ending = true;
   for (size_t i = 0; i < TRIAL_VISITS_MAX; i++)
     if (trial->visits[i] != NULL) visit_close(trial->visits[i]);
-  if (trial->client_open) trial->setting->client->stop(trial);
+  if (trial->client_open) client_of(trial)->stop(trial);
   uv_close((uv_handle_t *) &trial->deadline, on_deadline_closed);
   if (trial->listener != NULL)
     listener_close(&trial->listener->listener, on_listener_closed);
@@ -213,10 +220,12 @@ void trial_start(struct trial *trial)
     skip_trial(trial, &error);
     return;
   }
+  snprintf(trial->act.host, sizeof trial->act.host, "%s", trial->host);
+  trial->act.port = trial->port;
   trial->act.image = setting->image;
   trial->act.image_size = setting->image_size;
   trial->client_open = true;
-  if (setting->client->start(trial, &error) == 0) return;
+  if (client_of(trial)->start(trial, &error) == 0) return;
   trial->client_open = false;
   skip_trial(trial, &error);
 }

@@ -31,10 +31,12 @@ struct trial_setting {
   uv_loop_t *loop;
   const struct credentials *credentials;
   const struct trial_client *client;
-  void *client_setting; /* the client's own */
-  uint32_t patience_ms; /* a trial's deadline */
-  uint32_t linger_ms;   /* from when enough was seen: for what a client does next */
-  bool by_own_device;   /* verdicts are of what our device must do, to the letter */
+  void *client_setting;                 /* the client's own */
+  const struct trial_client *downloads; /* who is tried by HTTPS instead; NULL: the same */
+  const char *folder;                   /* for files of trials; the caller's */
+  uint32_t patience_ms;                 /* a trial's deadline */
+  uint32_t linger_ms;                   /* from when enough was seen: for what a client does next */
+  bool by_own_device;                   /* verdicts are of what our device must do, to the letter */
   const uint8_t *image;
   size_t image_size;
 };

@@ -4,11 +4,13 @@
 #include "gauntlet/visit_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#define WRITE_MAX 65536u
+enum { WRITE_MAX = 65536, LINGER_MS = 1000 };
 
 bool visit_keep(struct visit_bytes *bytes, const void *data, size_t size)
 {
@@ -116,14 +118,29 @@ static void write_some(struct visit *visit, size_t size)
   visit->writing = NULL;
 }
 
-/* The case's own end of the connection: with it all is said. */
+static void on_lingered(uv_timer_t *timer)
+{
+  close_parts(timer->data, OBSERVATION_SERVER);
+}
+
+/* The case's own end of the connection: with it all is said. A server that closes before it has read
+ * everything would reset the connection, so it reads on for a while. */
 static void close_as_told(struct visit *visit)
 {
+  uv_os_fd_t fd;
+  if (visit->lingering) return;
   if (!visit->seen.said && !visit->seen.unserved) {
     visit->seen.said = true;
     visit->seen.said_ms = visit_ms(visit);
   }
-  close_parts(visit, OBSERVATION_SERVER);
+  if (visit->resetting) {
+    close_parts(visit, OBSERVATION_SERVER);
+    return;
+  }
+  visit->lingering = true;
+  visit->seen.ended_ms = visit_ms(visit);
+  if (uv_fileno((const uv_handle_t *) &visit->tcp, &fd) == 0) (void) shutdown(fd, SHUT_WR);
+  uv_timer_start(&visit->step, on_lingered, LINGER_MS, 0);
 }
 
 static void write_more(struct visit *visit)
@@ -134,7 +151,7 @@ static void write_more(struct visit *visit)
     return;
   }
   if (visit->drip_ms == 0)
-    write_some(visit, visit->queue.size < WRITE_MAX ? visit->queue.size : WRITE_MAX);
+    write_some(visit, visit->queue.size < WRITE_MAX ? visit->queue.size : (size_t) WRITE_MAX);
   else if (!uv_is_active((uv_handle_t *) &visit->drip))
     uv_timer_again(&visit->drip);
 }
@@ -170,6 +187,23 @@ static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
   *buffer = uv_buf_init(shared, sizeof shared);
 }
 
+/* Who was led away from TLS comes with a plain request: that is the failure, and it is answered as a
+ * good server would. */
+static bool asks_plainly(struct visit *visit)
+{
+  static const char answer[] = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
+  char length[64];
+  if (visit->raw.size < 4 || memcmp(visit->raw.data, "GET ", 4) != 0) return false;
+  if (visit->raw.data[visit->raw.size - 1] != '\n' || visit->seen.plain_requests > 0) return true;
+  visit->seen.plain_requests = visit->seen.requests = 1;
+  int size = snprintf(length, sizeof length, "Content-Length: %zu\r\n\r\n", visit->act->image_size);
+  visit_send(visit, answer, sizeof answer - 1);
+  visit_send(visit, length, (size_t) size);
+  visit_send(visit, visit->act->image, visit->act->image_size);
+  visit_end(visit, false);
+  return true;
+}
+
 /* The hello is read whatever the case does with it. */
 static void look_for_hello(struct visit *visit)
 {
@@ -187,6 +221,7 @@ static void take_bytes(struct visit *visit, const uint8_t *data, size_t size)
     if (!visit_keep(&visit->raw, data, size < kept ? size : kept)) return;
     look_for_hello(visit);
   }
+  if (visit->act->c->layer == CASE_HTTPS && asks_plainly(visit)) return;
   if (visit->phase == VISIT_WIRE)
     play_on(visit);
   else
@@ -207,6 +242,10 @@ static void on_visit_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *bu
 {
   struct visit *visit = stream->data;
   if (visit->closed) return;
+  if (visit->lingering) {
+    if (count < 0) close_parts(visit, OBSERVATION_SERVER);
+    return;
+  }
   if (count > 0)
     take_bytes(visit, (const uint8_t *) buffer->base, (size_t) count);
   else if (count == UV_EOF)

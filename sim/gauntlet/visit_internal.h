@@ -42,6 +42,7 @@ struct visit {
   uint8_t *writing;         /* under way */
   uint32_t drip_ms;         /* 0: as fast as it goes */
   bool ending, resetting;   /* when the queue is empty */
+  bool lingering;           /* our side is shut, and the client's is read on */
   bool closed;
 
   SSL *ssl;

@@ -290,6 +290,8 @@ static enum device_ota_status judge_end(struct fetch_transfer *t, CURLcode resul
   if (cause == DEVICE_OTA_SERVER_TIMEOUT && port == 0) return DEVICE_OTA_SERVER_UNREACHABLE;
   if (redirects > 0 && (result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_URL_MALFORMAT))
     return DEVICE_OTA_SERVER_REDIRECTS;
+  /* libcurl has the same code for a body without a status line */
+  if (result == CURLE_UNSUPPORTED_PROTOCOL && port != 0) return DEVICE_OTA_SERVER_STATUS;
   return cause;
 }
 
