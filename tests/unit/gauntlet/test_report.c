@@ -207,6 +207,16 @@ static void what_is_open_is_said_beside_what_was_not_believed(void **state)
   expect_headline("none of 9 lies was believed; 1 trial did not come to that");
 }
 
+static void what_the_owner_lets_pass_was_believed_all_the_same(void **state)
+{
+  (void) state;
+  struct trial_result *trial = report_sample_trial(one, "another-name", 12);
+  trial->verdict = VERDICT_WARN;
+  trial->conduct = CONDUCT_ACCEPTED;
+  expect_exit(EXIT_CODE_PASS);
+  expect_headline("1 of 10 lies was believed, as the client's owner decided");
+}
+
 static void every_check_has_a_sentence(void **state)
 {
   (void) state;
@@ -248,6 +258,7 @@ int main(void)
       TEST(one_version_that_lets_it_in_is_enough),
       TEST(an_interruption_is_told_and_ends_as_such),
       TEST(what_is_open_is_said_beside_what_was_not_believed),
+      TEST(what_the_owner_lets_pass_was_believed_all_the_same),
       TEST(every_check_has_a_sentence),
       TEST(every_verdict_and_conduct_has_its_word),
   };

@@ -137,7 +137,8 @@ static void a_trial_has_what_was_seen(void **state)
 static void hellos_are_kept_once_each(void **state)
 {
   (void) state;
-  strcpy(one->trial[3].seen.hello.server_name, "other.test");
+  one->trial[3].seen.hello.suites.count = 3;
+  strcpy(one->trial[5].seen.hello.server_name, "other.test"); /* the case's doing */
   one->trial[4].seen.has_hello = false;
   json_t *tree = tree_of_sample();
   const json_t *hellos = json_object_get(tree, "hellos"), *trials = json_object_get(tree, "trials");
