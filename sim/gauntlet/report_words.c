@@ -62,12 +62,12 @@ static unsigned lacking_throughout(const struct report *report, const struct tri
   return check.partly ? CASE_FLAW_COUNT : flaw;
 }
 
-/* The severest first; of equals those that say the most, and there the check that opens the most. */
+/* The severest first; of equals a crash, then those that say what follows, and of them the check that
+ * opens the most. */
 static unsigned weight_of(const struct report *report, const struct trial_result *trial)
 {
-  unsigned flaw = lacking_throughout(report, trial);
-  bool says_more = flaw < CASE_FLAW_COUNT || trial->seen.sanitizer;
-  return 1 + 100 * (unsigned) trial->c->severity + (says_more ? 50 : 0) + CASE_FLAW_COUNT - flaw;
+  return 1 + 100 * (unsigned) trial->c->severity + (trial->seen.sanitizer ? 50 : 0) +
+         CASE_FLAW_COUNT - lacking_throughout(report, trial);
 }
 
 /* Of those that fooled it, or of those that it failed otherwise; NULL: there is none. */

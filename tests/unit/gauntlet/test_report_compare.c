@@ -278,6 +278,19 @@ static void what_stands_out_newly_is_worse(void **state)
   expect_shown("x stands out now ");
 }
 
+static void add_ffdhe(struct hello *hello)
+{
+  hello->groups.value[hello->groups.count++] = 256;
+}
+
+static void what_stands_out_a_little_is_a_change(void **state)
+{
+  (void) state;
+  change_hello(&b, add_ffdhe);
+  expect_verdict("changed", 0);
+  expect_shown("~ stands out now ");
+}
+
 static void what_stands_out_no_longer_is_better(void **state)
 {
   (void) state;
@@ -326,6 +339,7 @@ int main(void)
       TEST(another_order_of_preference_is_told),
       TEST(a_fact_that_is_gone_is_told),
       TEST(what_stands_out_newly_is_worse),
+      TEST(what_stands_out_a_little_is_a_change),
       TEST(what_stands_out_no_longer_is_better),
       TEST(a_page_of_ci_has_the_same),
   };
