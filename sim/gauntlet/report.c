@@ -63,8 +63,11 @@ void report_lies(const struct report *report, struct report_lies *out)
 {
   memset(out, 0, sizeof *out);
   for (size_t i = 0; i < report->count; i++) {
-    out->told += is_lie(&report->result[i]);
-    out->believed += report_fooled(&report->result[i]);
+    const struct trial_result *trial = &report->result[i];
+    out->told += is_lie(trial);
+    out->believed += report_fooled(trial);
+    out->allowed +=
+        is_lie(trial) && trial->verdict == VERDICT_WARN && trial->conduct == CONDUCT_ACCEPTED;
   }
 }
 

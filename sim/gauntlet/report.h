@@ -56,9 +56,10 @@ struct report_check {
 
 void report_check(const struct report *report, enum case_flaw flaw, struct report_check *out);
 
-/* Trials that were judged and that any careful client refuses, and those of them that it believed. */
+/* Trials that were judged and that any careful client refuses; those of them that it believed, and
+ * those that it believed as its owner decided (WARN). */
 struct report_lies {
-  unsigned told, believed;
+  unsigned told, believed, allowed;
 };
 
 void report_lies(const struct report *report, struct report_lies *out);
