@@ -2,22 +2,27 @@
  * Exit code 1 says that a case of high severity was failed, 3 that nothing was proven. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/data.h"
 #include "base/files.h"
+#include "base/terminal.h"
 #include "cli/verbs.h"
 #include "gauntlet/gauntlet.h"
+#include "gauntlet/reports.h"
 #include "gauntlet/session.h"
+#include "gauntlet/standards.h"
 #include "net/permit.h"
 
 struct gauntlet_line {
   bool self, list, quiet, verbose;
-  const char *command, *name, *out, *listen, *allow_listen, *keys, *export, *power;
-  bool cases_by_port;
+  const char *command, *name, *out, *summary, *listen, *allow_listen, *keys, *export, *power;
+  bool cases_by_port, https;
   uint64_t ports, absent_s, give_up_s;
   struct args_texts wanted, more;
   uint64_t jobs, patience_s;
@@ -65,6 +70,7 @@ static const struct args_option options[] = {
      args_number, TO(ports), .least = 1, .most = SESSION_PORTS_MAX},
     {"cases-by-port", NULL, "each port shows one case, and always the same", args_flag,
      TO(cases_by_port)},
+    {"https", NULL, "the devices download by HTTPS, instead of MQTT", args_flag, TO(https)},
     {"power", "COMMAND", "switches the device's power, with {on|off} in it, when it stays away",
      args_text, TO(power)},
     {"absent", "SECONDS", "how long a device may stay away before that (default 60)", args_number,
@@ -83,7 +89,11 @@ static const struct args_option options[] = {
      .most = GAUNTLET_JOBS_MAX},
     {"patience", "SECONDS", "how long a client has, in each case (default 10)", args_number,
      TO(patience_s), .least = 1, .most = 600},
-    {"out", "DIR", "folder for results.json, junit.xml and report.html", args_text, TO(out)},
+    {"out", "DIR",
+     "folder for results.json, junit.xml and report.html\n(default out/gauntlet-TIMESTAMP)",
+     args_text, TO(out)},
+    {"summary-markdown", "FILE", "write the summary there too, in Markdown", args_text,
+     TO(summary)},
     {"list", NULL, "say what the cases are, and try nothing", args_flag, TO(list)},
     {"quiet", NULL, "no progress", args_flag, TO(quiet)},
     {"verbose", NULL, "every trial, not only those that need attention", args_flag, TO(verbose)},
@@ -111,6 +121,14 @@ static int load_cases(const struct gauntlet_line *line, struct cases **out, stru
   for (size_t i = 0; i < line->more.count; i++)
     if (add_cases(*out, line->more.at[i], error) != 0) return -1;
   return 0;
+}
+
+static int load_standards(struct standards **out, struct error *error)
+{
+  char path[FILES_PATH_MAX], why[512];
+  if (data_path("certs/standards.txt", path, error) != 0) return -1;
+  *out = standards_load(path, why, sizeof why);
+  return *out != NULL ? 0 : error_set(error, EXIT_CODE_USAGE, "%s: %s", path, why);
 }
 
 static void list_cases(const struct cases *cases)
@@ -141,18 +159,57 @@ static int make_work_folder(char out[FILES_PATH_MAX], struct error *error)
                    tmp != NULL ? tmp : "/tmp");
 }
 
-static void print_report(const struct report *report, bool verbose)
+/* Where results go: --out, or out/gauntlet-TIMESTAMP; a folder below it for each of several devices. */
+static int make_out(const struct gauntlet_line *line, const char *below, char out[FILES_PATH_MAX],
+                    struct error *error)
 {
-  for (size_t i = 0; i < report->count; i++) {
-    const struct trial_result *r = &report->result[i];
-    if (!verbose && r->verdict == VERDICT_PASS) continue;
-    printf("%d %-6s %s TLS 1.%d: %s [%d]\n", (int) r->verdict, case_severity_word(r->c->severity),
-           r->c->id, r->tls - 10, r->why, (int) r->conduct);
-  }
+  char stamp[32], name[64] = "";
+  size_t n = 0;
+  time_t now = time(NULL);
+  struct tm utc;
+  strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &utc));
+  for (const char *c = below; *c != '\0' && n < sizeof name - 1; c++)
+    name[n++] = isalnum((unsigned char) *c) || *c == '.' || *c == '-' ? *c : '-';
+  int size = line->out != NULL ? snprintf(out, FILES_PATH_MAX, "%s", line->out)
+                               : snprintf(out, FILES_PATH_MAX, "out/gauntlet-%s", stamp);
+  if (size >= FILES_PATH_MAX - 80)
+    return error_set(error, EXIT_CODE_USAGE, "--out %.80s...: the path is too long", out);
+  if (name[0] != '\0') snprintf(out + size, FILES_PATH_MAX - (size_t) size, "/%s", name);
+  return files_make_folder(out, 0755, error);
+}
+
+/* The exit code of the report, which is printed and written; or -1. */
+static int tell(const struct gauntlet_line *line, struct report *report, const char *below,
+                const struct standards *standards, struct error *error)
+{
+  char out[FILES_PATH_MAX];
+  report->version = FLEETSIM_VERSION;
+  report->standards = standards;
+  json_t *tree = report_json(report);
+  if (tree == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for a report");
+  const struct report_extent extent = {terminal_paints(STDOUT_FILENO), line->verbose};
+  report_print(tree, stdout, &extent);
+  fflush(stdout);
+  int result = make_out(line, below, out, error);
+  if (result == 0) result = report_write(tree, out, error);
+  if (result == 0 && line->summary != NULL)
+    result = report_markdown_write(tree, line->summary, error);
+  json_decref(tree);
+  if (result != 0) return -1;
+  if (!line->quiet) fprintf(stderr, "results: %s\n", out);
+  return (int) report_exit_code(report);
+}
+
+/* Who is told a URL downloads; everybody else speaks MQTT. Our own device does both. */
+static unsigned layers_of(const struct gauntlet_line *line)
+{
+  bool downloads = line->https || (line->command != NULL && strstr(line->command, "{url}") != NULL);
+  if (line->self) return 0;
+  return 1u << CASE_TLS | 1u << (downloads ? CASE_HTTPS : CASE_MQTT);
 }
 
 static int run_gauntlet(const struct gauntlet_line *line, const struct cases *cases,
-                        struct error *error)
+                        const struct standards *standards, struct error *error)
 {
   char folder[FILES_PATH_MAX];
   struct report report = {0};
@@ -162,6 +219,7 @@ static int run_gauntlet(const struct gauntlet_line *line, const struct cases *ca
       .wanted = line->wanted.at,
       .wanted_count = line->wanted.count,
       .versions = line->versions,
+      .layers = layers_of(line),
       .host = line->self           ? NULL
               : line->name != NULL ? line->name
                                    : "localhost",
@@ -172,8 +230,7 @@ static int run_gauntlet(const struct gauntlet_line *line, const struct cases *ca
       .progress = line->quiet || !isatty(STDERR_FILENO) ? NULL : show_progress,
   };
   int result = gauntlet_run(&asked, &report, error);
-  if (result == 0) print_report(&report, line->verbose);
-  if (result == 0) printf("%zu trials in %.1f s\n", report.count, report.duration_s);
+  if (result == 0) result = tell(line, &report, "", standards, error);
   gauntlet_free(&report);
   (void) files_remove(folder, NULL);
   return result;
@@ -212,18 +269,26 @@ static void say_line(void *ctx, const char *text)
   fprintf(stderr, "%s\n", text);
 }
 
-static enum exit_code report_guests(const struct session_outcome *outcome, bool verbose)
+/* Each device has a report of its own; the exit code is that of the worst. */
+static int tell_guests(const struct gauntlet_line *line, struct session_outcome *outcome,
+                       const struct standards *standards, struct error *error)
 {
-  enum exit_code worst = EXIT_CODE_PASS;
+  int worst = EXIT_CODE_PASS;
   for (size_t i = 0; i < outcome->count; i++) {
-    printf("%s (%s)\n", outcome->guest[i].report.client, outcome->guest[i].address);
-    print_report(&outcome->guest[i].report, verbose);
+    struct guest *guest = &outcome->guest[i];
+    char below[GUEST_NAME + 64] = "";
+    if (outcome->count > 1)
+      snprintf(below, sizeof below, "%s-%zu", guest->name[0] != '\0' ? guest->name : guest->address,
+               i + 1);
+    int code = tell(line, &guest->report, below, standards, error);
+    if (code < 0) return -1;
+    if (code == EXIT_CODE_FAIL || worst == EXIT_CODE_PASS) worst = code;
   }
-  return outcome->interrupted ? EXIT_CODE_INTERRUPTED : worst;
+  return outcome->interrupted ? (int) EXIT_CODE_INTERRUPTED : worst;
 }
 
 static int listen_gauntlet(const struct gauntlet_line *line, const struct cases *cases,
-                           struct error *error)
+                           const struct standards *standards, struct error *error)
 {
   struct session_outcome *outcome = calloc(1, sizeof *outcome);
   const struct gauntlet_options asked = {
@@ -231,6 +296,7 @@ static int listen_gauntlet(const struct gauntlet_line *line, const struct cases 
       .wanted = line->wanted.at,
       .wanted_count = line->wanted.count,
       .versions = line->versions,
+      .layers = layers_of(line),
       .host = line->name != NULL ? line->name : "localhost",
       .patience_ms = (uint32_t) line->patience_s * 1000,
   };
@@ -248,7 +314,7 @@ static int listen_gauntlet(const struct gauntlet_line *line, const struct cases 
   if (outcome == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory");
   int result = take_address(line, &session.address, error);
   if (result == 0) result = session_run(&session, outcome, error);
-  if (result == 0) result = (int) report_guests(outcome, line->verbose);
+  if (result == 0) result = tell_guests(line, outcome, standards, error);
   session_free(outcome);
   free(outcome);
   return result;
@@ -258,7 +324,9 @@ static int gauntlet(const struct args *args, struct error *error)
 {
   const struct gauntlet_line *line = args->given;
   struct cases *cases = NULL;
+  struct standards *standards = NULL;
   int result = load_cases(line, &cases, error);
+  if (result == 0) result = load_standards(&standards, error);
   if (result == 0 && line->list)
     list_cases(cases);
   else if (result == 0 && line->self + (line->command != NULL) + (line->listen != NULL) != 1)
@@ -266,9 +334,10 @@ static int gauntlet(const struct args *args, struct error *error)
                        "say who is to be tried: --self, --exec 'COMMAND' or --listen ADDR:PORT; "
                        "'fleetsim gauntlet --help' shows how");
   else if (result == 0 && line->listen != NULL)
-    result = listen_gauntlet(line, cases, error);
+    result = listen_gauntlet(line, cases, standards, error);
   else if (result == 0)
-    result = run_gauntlet(line, cases, error);
+    result = run_gauntlet(line, cases, standards, error);
+  free(standards);
   cases_free(cases);
   return result;
 }

@@ -1,6 +1,7 @@
 /* fleetsim report: the summary of a run that has ended, from its results.json, and that run's exit
- * code; and its page, also of one that did not end. Of two runs, or two sets of them, what moved (report/compare.h). What is no
- * folder of results ends with a sentence and code 2. */
+ * code; and its page, also of one that did not end. Of two runs, or two sets of them, what moved
+ * (report/compare.h). The same of a gauntlet, or of two (gauntlet/reports.h). What is no folder of
+ * results ends with a sentence and code 2. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,12 @@
 
 #include "cli/summary_file.h"
 #include "cli/verbs.h"
+#include "gauntlet/reports.h"
 #include "report/compare.h"
 #include "report/results.h"
 
 struct report_line {
-  bool html, json, anyway;
+  bool html, json, anyway, verbose;
   const char *summary;
   double threshold;
   enum compare_alarm alarm;
@@ -68,8 +70,11 @@ static const struct args_option options[] = {
      take_alarm, TO(alarm), .words = say_alarms},
     {"anyway", NULL, "of two: also of another scenario, fleet or machine; what differs is told",
      args_flag, TO(anyway)},
-    {"json", NULL, "of two, for programs: one object, schema fleetsim-comparison/1", args_flag,
-     TO(json)},
+    {"json", NULL,
+     "of two, for programs: one object, schema fleetsim-comparison/1, or of gauntlets\n"
+     "fleetsim-gauntlet-comparison/1",
+     args_flag, TO(json)},
+    {"verbose", NULL, "of a gauntlet: every trial", args_flag, TO(verbose)},
     {0},
 };
 #undef TO
@@ -120,10 +125,116 @@ static int reprint(const struct args *args, const struct report_line *line, stru
   return code;
 }
 
+/* --- Of a gauntlet ---------------------------------------------------------------------------- */
+
+static int tell_gauntlet(const json_t *tree, const char *folder, const struct report_line *line,
+                         struct error *error)
+{
+  if (line->json || line->anyway)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "--json and --anyway are of two: name both folders; one gauntlet has its "
+                     "results.json for programs");
+  report_print(
+      tree, stdout,
+      &(struct report_extent){.colour = terminal_paints(STDOUT_FILENO), .verbose = line->verbose});
+  if (line->summary != NULL && report_markdown_write(tree, line->summary, error) != 0) return -1;
+  if (line->html && report_html_write(tree, folder, error) != 0) return -1;
+  return (int) json_integer_value(json_object_get(tree, "exit_code"));
+}
+
+static int reprint_gauntlet(const char *folder, const struct report_line *line, struct error *error)
+{
+  json_t *tree = report_load(folder, error);
+  int code = tree != NULL ? tell_gauntlet(tree, folder, line, error) : -1;
+  json_decref(tree);
+  return code;
+}
+
+static bool counts_any(const json_t *comparison, const char *state)
+{
+  return report_json_number(json_object_get(comparison, "counts"), state) > 0;
+}
+
+static int code_of_comparison(const json_t *comparison, enum compare_alarm alarm)
+{
+  bool alarmed = counts_any(comparison, "worse") ||
+                 (alarm == COMPARE_ALARM_MOVED && counts_any(comparison, "better")) ||
+                 (alarm == COMPARE_ALARM_UNCLEAR && counts_any(comparison, "unclear"));
+  return alarmed ? EXIT_CODE_FAIL : EXIT_CODE_PASS;
+}
+
+static int tell_gauntlets(const json_t *comparison, const struct report_line *line,
+                          struct error *error)
+{
+  if (line->json) {
+    if (json_dumpf(comparison, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) != 0)
+      return error_set(error, EXIT_CODE_INTERNAL, "not enough memory for the comparison");
+    fputc('\n', stdout);
+  } else
+    report_compare_print(comparison, stdout, terminal_paints(STDOUT_FILENO));
+  if (line->summary != NULL && report_compare_markdown(comparison, line->summary, error) != 0)
+    return -1;
+  return code_of_comparison(comparison, line->alarm);
+}
+
+/* Where nothing was shown, nothing can have changed. */
+static json_t *load_shown(const char *folder, struct error *error)
+{
+  json_t *tree = report_load(folder, error);
+  if (tree == NULL || !report_json_says(tree, "verdict", "error")) return tree;
+  error_set(error, EXIT_CODE_USAGE, "%.200s cannot be compared: %.500s; run that gauntlet again",
+            folder, report_json_text(tree, "message"));
+  json_decref(tree);
+  return NULL;
+}
+
+static int compare_gauntlets(const char *a, const char *b, const struct report_line *line,
+                             struct error *error)
+{
+  json_t *tree_a = load_shown(a, error), *tree_b = tree_a != NULL ? load_shown(b, error) : NULL;
+  json_t *comparison = tree_b != NULL ? report_compare(tree_a, a, tree_b, b) : NULL;
+  int code = -1;
+  if (comparison != NULL)
+    code = tell_gauntlets(comparison, line, error);
+  else if (tree_b != NULL)
+    error_set(error, EXIT_CODE_INTERNAL, "not enough memory for the comparison");
+  json_decref(comparison);
+  json_decref(tree_a);
+  json_decref(tree_b);
+  return code;
+}
+
+static int refuse_mixed(const char *gauntlet, const char *other, struct error *error)
+{
+  return error_set(error, EXIT_CODE_USAGE,
+                   "%.200s has results of a gauntlet and %.200s has none: a gauntlet is compared "
+                   "with a gauntlet, and a run with a run",
+                   gauntlet, other);
+}
+
+/* --- Which of them ---------------------------------------------------------------------------- */
+
+static int report_two(const struct args *args, const struct report_line *line, struct error *error)
+{
+  const char *a = args->operand[0], *b = args->operand[1];
+  bool of_gauntlet = report_is_in(a);
+  if (of_gauntlet != report_is_in(b))
+    return refuse_mixed(of_gauntlet ? a : b, of_gauntlet ? b : a, error);
+  if (!of_gauntlet) return compare(args, line, error);
+  if (line->html)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "--html is of one gauntlet: name one folder, or leave the option out");
+  return compare_gauntlets(a, b, line, error);
+}
+
 static int report(const struct args *args, struct error *error)
 {
   const struct report_line *line = args->given;
-  return args->operand_count == 2 ? compare(args, line, error) : reprint(args, line, error);
+  if (args->operand_count == 2) return report_two(args, line, error);
+  if (report_is_in(args->operand[0])) return reprint_gauntlet(args->operand[0], line, error);
+  if (line->verbose)
+    return error_set(error, EXIT_CODE_USAGE, "--verbose is of a gauntlet: leave the option out");
+  return reprint(args, line, error);
 }
 
 const struct args_verb cli_report = {
@@ -138,7 +249,10 @@ const struct args_verb cli_report = {
         "With A and B, each the folder of a run or one that holds several of these folders, prints "
         "what moved from A to B, by how much, and whether that is more than noise.\n"
         "Exits with 1 where something is worse, and with 2 where a run has no verdict or they are "
-        "not alike.\n\n",
+        "not alike.\n\n"
+        "A folder of fleetsim gauntlet is read likewise: which lies its client believed, and of "
+        "two, as of two builds of a firmware, which it believes newly or no more, and what its TLS "
+        "does otherwise.\n\n",
     .options = options,
     .example = "fleetsim report out/root-CA-rotation-20270314T091500Z\n"
                "fleetsim report last-week out/root-CA-rotation-20270314T091500Z",

@@ -261,6 +261,14 @@ static int parse_dh(struct parser *p, char *value)
              : complain(p, "dh: '%s' is no size of 512 to 8192 bits", value);
 }
 
+static int parse_mqtt_version(struct parser *p, char *value)
+{
+  static const char *const versions[] = {"3.1.1", "5"};
+  int i = take_word(p, "mqtt-version", value, versions, 2);
+  if (i >= 0) p->current->mqtt_version = (uint8_t) (4 + i);
+  return i < 0 ? -1 : 0;
+}
+
 static int parse_clock(struct parser *p, char *value)
 {
   return case_date(value, &p->current->clock_unix_s) == 0
@@ -315,11 +323,21 @@ static const struct {
   const char *key;
   int (*take)(struct parser *p, char *value);
 } takers[] = {
-    {"clients", parse_clients}, {"severity", parse_severity}, {"flaw", parse_flaws},
-    {"control", parse_control}, {"asks", parse_asks},         {"tls", parse_tls},
-    {"dh", parse_dh},           {"clock", parse_clock},       {"wire", parse_wire},
-    {"mqtt", parse_mqtt},       {"https", parse_https},       {"trusts", parse_trusts},
-    {"sends", parse_sends},     {"expect", parse_expect},
+    {"clients", parse_clients},
+    {"severity", parse_severity},
+    {"flaw", parse_flaws},
+    {"control", parse_control},
+    {"asks", parse_asks},
+    {"tls", parse_tls},
+    {"dh", parse_dh},
+    {"clock", parse_clock},
+    {"wire", parse_wire},
+    {"mqtt", parse_mqtt},
+    {"mqtt-version", parse_mqtt_version},
+    {"https", parse_https},
+    {"trusts", parse_trusts},
+    {"sends", parse_sends},
+    {"expect", parse_expect},
 };
 
 /* .. and what does not. */

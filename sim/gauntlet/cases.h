@@ -91,6 +91,7 @@ struct gauntlet_case {
   bool asks_not;                                /* for no client certificate */
 
   enum case_layer layer;
+  uint8_t mqtt_version; /* 4 or 5: of clients that speak it alone; 0: of both */
   bool has_wire, has_talk;
   struct script wire; /* on the connection */
   struct script talk; /* inside TLS, of `layer` */

@@ -15,6 +15,7 @@ struct gauntlet_options {
   const char *const *wanted; /* ids of cases; `wanted_count` 0: all of them */
   size_t wanted_count;
   unsigned versions;   /* a bit each: 1 << 10 .. 1 << 13; 0: those of the cases */
+  unsigned layers;     /* a bit each: 1 << CASE_TLS ..; 0: all of them */
   const char *host;    /* what the client calls its server; NULL: as written */
   const char *command; /* NULL: our own device */
   const char *folder;  /* for files that a command is given; 0700, the caller's */

@@ -188,8 +188,8 @@ struct hello_finding {
   enum hello_severity severity;
   const char *id;        /* stable: "rc4" */
   const char *reference; /* "RFC 7465", "CRIME; RFC 9325, 3.3" */
-  char
-      sentence[400]; /* with the reference, no full stop: "offers RC4 suites (..): .. (RFC 7465)" */
+  /* without a full stop, with the reference: "offers RC4 suites (..): .. (RFC 7465)" */
+  char sentence[400];
 };
 
 const char *hello_severity_word(enum hello_severity severity);

@@ -127,9 +127,9 @@ static bool read_psk(struct hello_part content, struct hello *out)
 {
   struct hello_part identities = hello_part_inner(&content, 2);
   struct hello_part binders = only_list(content, 2);
-  unsigned count = 0;
+  unsigned keys = 0, proofs = 0;
   if (content.broken || binders.broken || identities.left == 0) return false;
-  for (; identities.left > 0; count++) {
+  for (; identities.left > 0; keys++) {
     struct hello_part identity = hello_part_inner(&identities, 2);
     hello_part_number(&identities, 4);
     if (identities.broken || identity.left == 0) return false;
@@ -138,11 +138,11 @@ static bool read_psk(struct hello_part content, struct hello *out)
     else
       out->psk_sizes.more++;
   }
-  for (; binders.left > 0; count--) {
+  for (; binders.left > 0; proofs++) {
     struct hello_part binder = hello_part_inner(&binders, 1);
-    if (binders.broken || binder.left < 32 || count == 0) return false;
+    if (binders.broken || binder.left < 32) return false;
   }
-  return count == 0;
+  return keys == proofs;
 }
 
 static bool read_max_fragment(struct hello_part content, struct hello *out)

@@ -56,8 +56,8 @@ __attribute__((format(printf, 2, 3))) static void say_fact(struct facts_line *li
   say_word(line, word);
 }
 
-static void say_numbers(struct facts_line *line, const struct hello_numbers *list, size_t most,
-                        const char *(*name_of)(uint16_t number, char out[HELLO_NAME]))
+static void say_number_list(struct facts_line *line, const struct hello_numbers *list, size_t most,
+                            const char *(*name_of)(uint16_t number, char out[HELLO_NAME]))
 {
   char name[HELLO_NAME];
   size_t shown = list->count <= most ? list->count : most;
@@ -66,8 +66,8 @@ static void say_numbers(struct facts_line *line, const struct hello_numbers *lis
   if (left > 0) say_fact(line, "and %zu more", left);
 }
 
-static void say_bytes(struct facts_line *line, const struct hello_bytes *list,
-                      const char *(*name_of)(uint16_t number, char out[HELLO_NAME]))
+static void say_byte_list(struct facts_line *line, const struct hello_bytes *list,
+                          const char *(*name_of)(uint16_t number, char out[HELLO_NAME]))
 {
   char name[HELLO_NAME];
   for (size_t i = 0; i < list->count; i++) say_word(line, name_of(list->value[i], name));
@@ -95,7 +95,7 @@ static void print_versions(const struct hello *hello, FILE *out)
   char name[HELLO_NAME];
   struct facts_line line = begin_facts(out, "versions");
   if (hello_has(hello, HELLO_SUPPORTED_VERSIONS)) {
-    say_numbers(&line, &hello->versions, NAMES_SHOWN, hello_version_name);
+    say_number_list(&line, &hello->versions, NAMES_SHOWN, hello_version_name);
   } else {
     say_word(&line, hello_version_name(hello->highest, name));
     if (hello->lowest == 0) say_word(&line, "and what is older is not ruled out");
@@ -123,7 +123,7 @@ static void print_exchange(const struct hello *hello, FILE *out)
 {
   char name[HELLO_NAME];
   struct facts_line line = begin_facts(out, "groups");
-  say_numbers(&line, &hello->groups, NAMES_SHOWN, hello_group_name);
+  say_number_list(&line, &hello->groups, NAMES_SHOWN, hello_group_name);
   end_facts(&line);
   line = begin_facts(out, "key shares");
   for (size_t i = 0; i < hello->share_count; i++)
@@ -136,11 +136,11 @@ static void print_exchange(const struct hello *hello, FILE *out)
 static void print_signatures(const struct hello *hello, FILE *out)
 {
   struct facts_line line = begin_facts(out, "signatures");
-  say_numbers(&line, &hello->schemes, NAMES_SHOWN, hello_scheme_name);
+  say_number_list(&line, &hello->schemes, NAMES_SHOWN, hello_scheme_name);
   end_facts(&line);
   if (hello->certificate_schemes.count == 0) return;
   line = begin_facts(out, "in chains");
-  say_numbers(&line, &hello->certificate_schemes, NAMES_SHOWN, hello_scheme_name);
+  say_number_list(&line, &hello->certificate_schemes, NAMES_SHOWN, hello_scheme_name);
   end_facts(&line);
 }
 
@@ -155,7 +155,7 @@ static void print_resumption(const struct hello *hello, FILE *out)
     say_fact(&line, "%u pre-shared key%s, the first of %u bytes",
              hello->psk_sizes.count + hello->psk_sizes.more, hello->psk_sizes.count == 1 ? "" : "s",
              hello->psk_sizes.value[0]);
-  say_bytes(&line, &hello->psk_modes, hello_psk_mode_name);
+  say_byte_list(&line, &hello->psk_modes, hello_psk_mode_name);
   if (hello_has(hello, HELLO_EARLY_DATA)) say_word(&line, "early data");
   end_facts(&line);
 }
@@ -197,7 +197,7 @@ void hello_print_facts(const struct hello *hello, FILE *out)
   print_versions(hello, out);
   print_server(hello, out);
   struct facts_line line = begin_facts(out, "suites");
-  say_numbers(&line, &hello->suites, SUITES_SHOWN, hello_suite_name);
+  say_number_list(&line, &hello->suites, SUITES_SHOWN, hello_suite_name);
   end_facts(&line);
   print_exchange(hello, out);
   print_signatures(hello, out);

@@ -73,7 +73,8 @@ static enum conduct conduct_in_tls(const struct trial_result *result)
   const struct observation *seen = &result->seen;
   if (seen->application_bytes > 0 || has_gone_on_with_handshake(result)) return CONDUCT_ACCEPTED;
   if (seen->unserved) return CONDUCT_UNSERVED;
-  if (!seen->said && !seen->alerted) return CONDUCT_UNCLEAR;
+  /* who leaves in the middle of a flood, or of what trickles, has seen what it is */
+  if (!seen->said && !seen->alerted && !result->c->has_wire) return CONDUCT_UNCLEAR;
   return is_gone(seen) ? CONDUCT_REFUSED : CONDUCT_HUNG;
 }
 
@@ -158,10 +159,15 @@ static void describe_refusal(const struct observation *seen, char *out, size_t s
     snprintf(out + n, size - (size_t) n, "; its TLS had been content, the application was not");
 }
 
-static void describe_leak(const struct observation *seen, char *out, size_t size)
+static void describe_leak(enum case_layer layer, const struct observation *seen, char *out,
+                          size_t size)
 {
   if (seen->plain_requests > 0)
     snprintf(out, size, "it asked for the image without TLS");
+  else if (layer == CASE_MQTT)
+    snprintf(out, size,
+             "it went on as with a good broker: %u message%s, %u of them after a refusal",
+             seen->publishes, seen->publishes == 1 ? "" : "s", seen->publishes_after_refusal);
   else if (seen->mqtt != 0)
     snprintf(out, size, "it gave its CONNECT%s and %u message%s to this server (%zu bytes)",
              seen->has_password ? ", with its password," : "", seen->publishes,
@@ -182,7 +188,7 @@ static void judge_refusal(struct trial_result *result)
     say_why(result, VERDICT_PASS, "%s", seen);
     break;
   case CONDUCT_ACCEPTED:
-    describe_leak(&result->seen, seen, sizeof seen);
+    describe_leak(result->c->layer, &result->seen, seen, sizeof seen);
     say_why(result, VERDICT_FAIL, "%s", seen);
     break;
   case CONDUCT_HUNG:
@@ -248,6 +254,16 @@ static bool judge_nothing(struct trial_result *result)
   }
 }
 
+/* A lie in MQTT 5 cannot be told in MQTT 3.1.1. */
+static bool judge_version(struct trial_result *result)
+{
+  unsigned wanted = result->c->mqtt_version, spoken = result->seen.mqtt;
+  if (wanted == 0 || spoken == 0 || wanted == spoken) return false;
+  say_why(result, VERDICT_NOT_OFFERED, "it speaks MQTT %s, and the case is of MQTT %s",
+          spoken == 5 ? "5" : "3.1.1", wanted == 5 ? "5" : "3.1.1");
+  return true;
+}
+
 /* --- Our own device --------------------------------------------------------------------------- */
 
 static const char *expectation(const struct trial_result *result)
@@ -271,7 +287,7 @@ static void judge_own(struct trial_result *result)
   const char *expected = expectation(result);
   bool accepts = strcmp(expected, "accept") == 0;
   char leak[200];
-  describe_leak(seen, leak, sizeof leak);
+  describe_leak(result->c->layer, seen, leak, sizeof leak);
   if (!seen->ended)
     say_why(result, VERDICT_FAIL, "it had not ended when the time was up");
   else if (!ended_as_expected(result))
@@ -295,6 +311,7 @@ void judge_trial(struct trial_result *result, bool to_the_letter)
     say_why(result, VERDICT_FAIL, "it crashed: %s", result->seen.said_last);
     return;
   }
+  if (judge_version(result)) return;
   if (to_the_letter) {
     judge_own(result);
     return;

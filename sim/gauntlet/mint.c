@@ -43,7 +43,7 @@ static int set_time(ASN1_TIME *out, const char *text, const char *otherwise, int
 /* Adds the extension in OpenSSL's own notation; "" and "absent" add none. */
 static int extend(X509 *x509, int nid, const char *prefix, const char *value)
 {
-  char text[256];
+  char text[512];
   if (!*value || strcmp(value, "absent") == 0) return 0;
   snprintf(text, sizeof text, "%s%s", prefix, value);
   X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, text);
@@ -78,15 +78,23 @@ static int extend_unknown(X509 *x509, bool critical)
   return ok ? 0 : -1;
 }
 
-static int extend_special(X509 *x509, const char *what)
+/* `host` is what the client calls its broker: constraints speak of it. */
+static int extend_special(X509 *x509, const char *what, const char *host)
 {
+  struct in6_addr address;
+  char allowed[300], forbidden[300];
+  bool number = inet_pton(AF_INET, host, &address) == 1;
+  snprintf(allowed, sizeof allowed, "permitted;%s:%s%s", number ? "IP" : "DNS", host,
+           number ? "/255.255.255.255" : "");
+  snprintf(forbidden, sizeof forbidden, "excluded;%s:%s%s", number ? "IP" : "DNS", host,
+           number ? "/255.255.255.255" : "");
   if (!*what) return 0;
   if (strcmp(what, "unknown") == 0) return extend_unknown(x509, false);
   if (strcmp(what, "unknown-critical") == 0) return extend_unknown(x509, true);
   if (strcmp(what, "names-allowed-critical") == 0)
-    return extend(x509, NID_name_constraints, "critical,", "permitted;DNS:broker.test");
+    return extend(x509, NID_name_constraints, "critical,", allowed);
   if (strcmp(what, "names-forbidden") == 0)
-    return extend(x509, NID_name_constraints, "", "excluded;DNS:broker.test");
+    return extend(x509, NID_name_constraints, "", forbidden);
   return -1;
 }
 
@@ -174,7 +182,7 @@ static int fill(X509 *x509, const struct case_certificate *c, const char *issuer
   failed |= extend(x509, NID_ext_key_usage, "", c->eku) != 0;
   failed |= extend(x509, NID_subject_alt_name, "", san) != 0;
   failed |= extend_key_ids(x509, key, issuer) != 0;
-  failed |= extend_special(x509, c->extension) != 0;
+  failed |= extend_special(x509, c->extension, setting->host ? setting->host : MINT_HOST) != 0;
   return failed ? -1 : 0;
 }
 

@@ -50,8 +50,10 @@ static void on_power_child_closed(struct child *child)
 {
   struct power *power = child->data;
   power->running = false;
-  free_if_closed(power);
-  if (power->closing) return;
+  if (power->closing) {
+    free_if_closed(power);
+    return;
+  }
   uv_timer_stop(&power->timer);
   if (power->stage == POWER_GOES_OFF) {
     power->stage = POWER_IS_OFF;

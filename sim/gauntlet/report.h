@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "gauntlet/observation.h"
 
+struct standards; /* standards.h */
+
 struct trial_result {
   const struct gauntlet_case *c;
   uint8_t tls; /* 10 to 13: the version that the server spoke; 0: none was reached */
@@ -23,6 +25,8 @@ struct report {
   bool interrupted;
   size_t count;
   struct trial_result *result; /* in the order of the files, and of TLS versions within a case */
+  const char *version;         /* of fleetsim; NULL: not told */
+  const struct standards *standards; /* that cases are mapped to; NULL: to none */
 };
 
 /* Of all trials, by severity of the case. */
@@ -33,9 +37,46 @@ struct report_tally {
 
 void report_tally(const struct report *report, struct report_tally *out);
 
+/* Whether a trial shows anything: PASS, WARN, FAIL. */
+bool report_judged(const struct trial_result *trial);
+
+/* Whether the client let in whom it should have refused. */
+bool report_fooled(const struct trial_result *trial);
+
+/* The checks that the client has shown by it to lack: a bit each of enum case_flaw. Who failed
+ * otherwise, as by ending with another error than it should, lacks none. */
+unsigned report_lacking(const struct trial_result *trial);
+
+/* How often it lacked one check, of the judged trials that are about it. `partly`: it refused where that
+ * check alone finds the lie, so that it has the check, with holes. */
+struct report_check {
+  unsigned failed, judged;
+  bool partly;
+};
+
+void report_check(const struct report *report, enum case_flaw flaw, struct report_check *out);
+
+/* Trials that were judged and that any careful client refuses, and those of them that it believed. */
+struct report_lies {
+  unsigned told, believed;
+};
+
+void report_lies(const struct report *report, struct report_lies *out);
+
+/* Whether it was let in where it should be, as far as that was tried, and some other trial was
+ * judged: who refuses everybody shows nothing by that. */
+bool report_proven(const struct report *report);
+
 /* 0 to 100: what part of the trials that were judged (PASS, WARN, FAIL) passed, each weighed by its
- * severity (high 10, medium 3, low 1); -1: none was. */
+ * severity (high 10, medium 3, low 1); -1: none was, or no sound server got through. */
 int report_score(const struct report *report);
+
+/* What follows for the owner where a client lacks this check: a part of a sentence. */
+const char *report_flaw_sentence(enum case_flaw flaw);
+
+/* What the owner must know, in one sentence without its full stop: how many lies were believed, and
+ * what follows from the worst of them; or why nothing is shown. */
+void report_headline(const struct report *report, char *out, size_t size);
 
 /* EXIT_CODE_FAIL where a case of high severity was failed, SETUP where nothing was proven, else
  * PASS; INTERRUPTED. */

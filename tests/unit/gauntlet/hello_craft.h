@@ -56,10 +56,9 @@ struct craft_openssl {
   const char *psk; /* an identity: a pre-shared key of TLS 1.3 is offered, early data with it */
 };
 
-/* No session tickets, no encrypt_then_mac, no DHE, .. : what is set here is all that there is. */
 size_t craft_by_openssl(const struct craft_openssl *wish, uint8_t out[CRAFT_MAX]);
 
-/* What a device of this program sends first to broker.test; tls is 12 or 13. */
+/* What a device of this program sends first to broker.test; versions are 12 or 13. */
 size_t craft_by_device(uint8_t tls_min, uint8_t tls_max, uint8_t out[CRAFT_MAX]);
 
 #endif

@@ -211,6 +211,8 @@ static void old_versions_stand_out(void **state)
   expect_craft("old-tls rsa-key-exchange only-cbc no-extended-master-secret no-server-name");
   craft.legacy_version = 0x0300;
   expect_craft("ssl3 rsa-key-exchange only-cbc no-extended-master-secret no-server-name");
+  craft.legacy_version = 0x0002;
+  expect_craft("ssl3 rsa-key-exchange only-cbc no-extended-master-secret no-server-name");
 }
 
 /* suite, what stands out when a careful client offers it too */
@@ -243,8 +245,11 @@ static void weak_suites_stand_out(void **state)
   for (size_t i = 0; i < sizeof by_suite / sizeof by_suite[0]; i++) {
     craft_modern(&craft);
     craft_add_suite(&craft, by_suite[i].suite);
-    print_message("suite 0x%04x\n", by_suite[i].suite);
-    expect_craft(by_suite[i].ids);
+    struct hello hello = read_craft();
+    struct found found = findings_of(&hello);
+    if (strcmp(found.ids, by_suite[i].ids) != 0)
+      fail_msg("suite 0x%04x: what stands out is '%s', expected '%s'", by_suite[i].suite, found.ids,
+               by_suite[i].ids);
   }
 }
 
@@ -294,6 +299,9 @@ static void weak_signatures_stand_out(void **state)
   expect_craft("");
   craft_set_numbers(&craft, HELLO_SIGNATURE_ALGORITHMS_CERT, 2, 1, in_chains);
   expect_craft("sha1-signatures");
+  craft_set_numbers(&craft, HELLO_SIGNATURE_ALGORITHMS, 2, 3, sha1); /* and in both lists */
+  hello = read_craft();
+  assert_non_null(strstr(findings_of(&hello).sentences, "(ecdsa_sha1, rsa_pkcs1_sha1): "));
   craft_modern(&craft);
   craft_drop(&craft, HELLO_SIGNATURE_ALGORITHMS);
   expect_craft("no-signature-algorithms");
@@ -308,6 +316,8 @@ static void weak_groups_stand_out(void **state)
   craft_set_numbers(&craft, HELLO_SUPPORTED_GROUPS, 2, 3, weak);
   expect_craft("weak-curves");
   craft_set_numbers(&craft, HELLO_SUPPORTED_GROUPS, 2, 3, finite);
+  expect_craft("finite-field-groups");
+  craft_set_numbers(&craft, HELLO_SUPPORTED_GROUPS, 2, 2, (const uint16_t[]){29, 260});
   expect_craft("finite-field-groups");
   craft_set_numbers(&craft, HELLO_SUPPORTED_GROUPS, 2, 6, normal);
   expect_craft("");
@@ -384,6 +394,9 @@ static void what_resumes_stands_out(void **state)
   craft_modern(&craft);
   craft_set_numbers(&craft, HELLO_SUPPORTED_VERSIONS, 1, 1, only_12);
   expect_craft("resumes-by-id");
+  craft_set(&craft, HELLO_SESSION_TICKET, "ticket", 6);
+  expect_craft("resumes-by-ticket");
+  craft_set(&craft, HELLO_SESSION_TICKET, NULL, 0);
   craft.session_id_size = 0;
   expect_craft("");
   craft_modern(&craft);
@@ -540,7 +553,7 @@ static void json_has_the_same_facts(void **state)
   assert_string_equal(json_string_value(json_object_get(json, "lowest")), "TLS 1.2");
   assert_string_equal(json_string_value(json_object_get(json, "renegotiation_info")), "extension");
   assert_int_equal(json_integer_value(json_object_get(json, "record_size_limit")), 512);
-  assert_int_equal(json_integer_value(json_object_get(json, "session_ticket_bytes")), 0);
+  assert_true(json_is_integer(json_object_get(json, "session_ticket_bytes")));
   assert_int_equal(json_integer_value(json_object_get(json, "bytes")), hello.wire_size);
   assert_true(json_is_null(json_object_get(json, "cookie_bytes")));
   assert_true(json_is_true(json_object_get(json, "extended_master_secret")));
@@ -632,9 +645,28 @@ static void ja4_is_that_of_its_authors(void **state)
   expect_ja4("t13d1516h2_8daaf6152771_e5627efa2ab1");
   craft_set(&craft, HELLO_ALPN, "\0\3\2\xab\xcd", 5);
   expect_ja4("t13d1516ad_8daaf6152771_e5627efa2ab1");
+  craft_set(&craft, HELLO_ALPN, "\0\4\3-xb", 6);
+  expect_ja4("t13d151622_8daaf6152771_e5627efa2ab1");
   craft_drop(&craft, HELLO_ALPN);
   craft_drop(&craft, HELLO_SERVER_NAMES);
   expect_ja4("t13i151400_8daaf6152771_e5627efa2ab1");
+}
+
+static void fingerprints_count_to_99_and_are_left_out_of_half_a_list(void **state)
+{
+  (void) state;
+  uint16_t groups[300];
+  char print[HELLO_JA4];
+  craft_modern(&craft);
+  while (craft.suite_count < 120) craft_add_suite(&craft, (uint16_t) craft.suite_count);
+  struct hello hello = read_craft();
+  assert_true(hello_ja4(&hello, print));
+  assert_memory_equal(print, "t13d991000_", 11);
+  for (uint16_t i = 0; i < 300; i++) groups[i] = i;
+  craft_set_numbers(&craft, HELLO_SUPPORTED_GROUPS, 2, 300, groups);
+  hello = read_craft();
+  assert_false(hello_ja3(&hello, print));
+  assert_string_equal(print, "");
 }
 
 static void ja4_of_an_old_client_has_zeros_for_what_it_lacks(void **state)
@@ -675,6 +707,7 @@ int main(void)
       cmocka_unit_test(json_says_how_much_had_no_room),
       cmocka_unit_test(ja3_is_that_of_its_authors),
       cmocka_unit_test(ja4_is_that_of_its_authors),
+      cmocka_unit_test(fingerprints_count_to_99_and_are_left_out_of_half_a_list),
       cmocka_unit_test(ja4_of_an_old_client_has_zeros_for_what_it_lacks),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,312 @@
+/* Two reports side by side: each kind of change is found, nothing where nothing changed, and what is
+ * worse ends with 1. */
+#define _XOPEN_SOURCE 700
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "report_samples.h"
+
+static struct report_sample a, b;
+
+static int begin(void **state)
+{
+  (void) state;
+  report_sample_begin(&a);
+  report_sample_begin(&b);
+  return 0;
+}
+
+static int finish(void **state)
+{
+  (void) state;
+  report_sample_end(&a);
+  report_sample_end(&b);
+  return 0;
+}
+
+static json_t *compared(void)
+{
+  json_t *tree_a = report_json(&a.report), *tree_b = report_json(&b.report);
+  json_t *comparison = report_compare(tree_a, "out/a", tree_b, "out/b");
+  assert_non_null(comparison);
+  json_decref(tree_a);
+  json_decref(tree_b);
+  return comparison;
+}
+
+static char *shown(void)
+{
+  char *text = NULL;
+  size_t size;
+  json_t *comparison = compared();
+  FILE *out = open_memstream(&text, &size);
+  report_compare_print(comparison, out, false);
+  fclose(out);
+  json_decref(comparison);
+  for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1)
+    if (strcspn(line, "\n") > 80) fail_msg("wider than a screen: %.120s", line);
+  return text;
+}
+
+static void expect_part(const char *text, const char *part)
+{
+  if (strstr(text, part) == NULL) fail_msg("no \"%s\" in:\n%s", part, text);
+}
+
+static void expect_shown(const char *part)
+{
+  char *text = shown();
+  expect_part(text, part);
+  free(text);
+}
+
+static void expect_verdict(const char *verdict, int code)
+{
+  json_t *comparison = compared();
+  assert_string_equal(report_json_text(comparison, "verdict"), verdict);
+  assert_int_equal(report_json_number(comparison, "exit_code"), code);
+  json_decref(comparison);
+}
+
+static void nothing_changed_between_equal_ones(void **state)
+{
+  (void) state;
+  json_t *comparison = compared();
+  assert_string_equal(report_json_text(comparison, "schema"), "fleetsim-gauntlet-comparison/1");
+  static const char *const lists[] = {"trials", "hello", "stands_out", "only_in_a", "only_in_b"};
+  for (size_t l = 0; l < sizeof lists / sizeof *lists; l++)
+    if (json_array_size(json_object_get(comparison, lists[l])) != 0)
+      fail_msg("%s is not empty", lists[l]);
+  json_decref(comparison);
+  expect_verdict("same", 0);
+  expect_shown("SAME  nothing that was tried in both went another way\n");
+}
+
+static void a_new_failure_is_worse(void **state)
+{
+  (void) state;
+  report_sample_fail(&b, "another-name", 12, CONDUCT_ACCEPTED);
+  report_sample_fail(&b, "another-name", 13, CONDUCT_ACCEPTED);
+  expect_verdict("worse", 1);
+  expect_shown("WORSE  2 worse\n");
+  expect_shown("x high    1.2, 1.3   another name\n                     newly failed\n"
+               "                     CONNECT went to a server that it should have refused\n");
+}
+
+static void a_failure_that_is_gone_is_better(void **state)
+{
+  (void) state;
+  report_sample_fail(&a, "another-name", 12, CONDUCT_ACCEPTED);
+  expect_verdict("better", 0);
+  expect_shown("+ high    1.2        another name\n                     mended\n");
+}
+
+static void one_mended_does_not_hide_one_that_is_worse(void **state)
+{
+  (void) state;
+  report_sample_fail(&a, "another-name", 12, CONDUCT_ACCEPTED);
+  report_sample_fail(&b, "expired-leaf", 12, CONDUCT_ACCEPTED);
+  expect_verdict("worse", 1);
+  expect_shown("WORSE  1 worse, 1 better\n");
+}
+
+static void a_failure_that_is_not_shown_any_more_is_not_mended(void **state)
+{
+  (void) state;
+  report_sample_fail(&a, "another-name", 12, CONDUCT_ACCEPTED);
+  report_sample_trial(&b, "another-name", 12)->verdict = VERDICT_NOT_SHOWN;
+  expect_verdict("unclear", 0);
+  expect_shown("? high    1.2        another name\n                     not shown any more\n");
+}
+
+static void a_warning_is_between_pass_and_fail(void **state)
+{
+  (void) state;
+  report_sample_trial(&a, "another-name", 12)->verdict = VERDICT_WARN;
+  expect_verdict("better", 0);
+  report_sample_trial(&b, "expired-leaf", 12)->verdict = VERDICT_WARN;
+  expect_verdict("worse", 1);
+  expect_shown("newly warned of\n");
+}
+
+static void what_failed_in_both_is_no_change(void **state)
+{
+  (void) state;
+  report_sample_fail(&a, "another-name", 12, CONDUCT_ACCEPTED);
+  report_sample_fail(&b, "another-name", 12, CONDUCT_ACCEPTED);
+  expect_verdict("same", 0);
+}
+
+static void another_alert_is_a_change(void **state)
+{
+  (void) state;
+  report_sample_trial(&b, "another-name", 12)->seen.alert = 42;
+  expect_verdict("changed", 0);
+  expect_shown("~ high    1.2        another name\n                     alert 42, was alert 48\n");
+  report_sample_trial(&b, "another-name", 12)->seen.alerted = false;
+  expect_shown("no alert, was alert 48\n");
+}
+
+static void another_conduct_is_a_change(void **state)
+{
+  (void) state;
+  report_sample_fail(&a, "silence-after-the-hello", 12, CONDUCT_ACCEPTED);
+  report_sample_fail(&b, "silence-after-the-hello", 12, CONDUCT_HUNG);
+  expect_verdict("changed", 0);
+  expect_shown("did not give up, was accepted\n");
+}
+
+static void set_patience(struct report_sample *sample, double ms)
+{
+  struct trial_result *trial = report_sample_trial(sample, "silence-after-the-hello", 12);
+  trial->seen.ended_ms = trial->seen.said_ms + ms;
+}
+
+static void more_patience_by_a_factor_of_two_is_a_change(void **state)
+{
+  (void) state;
+  set_patience(&a, 5000);
+  set_patience(&b, 9900);
+  expect_verdict("same", 0);
+  set_patience(&b, 10100);
+  expect_verdict("changed", 0);
+  expect_shown("gives up after 10.10 s, was 5.00 s\n");
+  set_patience(&a, 10);
+  set_patience(&b, 500);
+  expect_verdict("same", 0); /* what a busy machine adds */
+  set_patience(&b, 520);
+  expect_verdict("changed", 0);
+}
+
+static void a_trial_of_one_only_is_named(void **state)
+{
+  (void) state;
+  b.report.count--;
+  json_t *comparison = compared();
+  const json_t *only = json_object_get(comparison, "only_in_a");
+  assert_int_equal(json_array_size(only), 1);
+  assert_string_equal(json_string_value(json_array_get(only, 0)), "connack-refuses, TLS 1.3");
+  assert_int_equal(json_array_size(json_object_get(comparison, "only_in_b")), 0);
+  json_decref(comparison);
+  expect_shown("  1 trial in A only:\n    connack-refuses, TLS 1.3\n");
+}
+
+static void change_hello(struct report_sample *sample, void (*change)(struct hello *hello))
+{
+  for (size_t i = 0; i < sample->report.count; i++) change(&sample->trial[i].seen.hello);
+}
+
+static void add_rc4(struct hello *hello)
+{
+  hello->suites.value[hello->suites.count++] = 0x0005;
+}
+
+static void swap_suites(struct hello *hello)
+{
+  uint16_t first = hello->suites.value[0];
+  hello->suites.value[0] = hello->suites.value[1];
+  hello->suites.value[1] = first;
+}
+
+static void drop_name(struct hello *hello)
+{
+  hello->server_name[0] = '\0';
+}
+
+static void a_suite_that_came_is_told(void **state)
+{
+  (void) state;
+  change_hello(&b, add_rc4);
+  expect_shown("~ suites                   now also TLS_RSA_WITH_RC4_128_SHA\n");
+}
+
+static void a_suite_that_went_is_told(void **state)
+{
+  (void) state;
+  change_hello(&a, add_rc4);
+  expect_shown("~ suites                   no longer TLS_RSA_WITH_RC4_128_SHA\n");
+}
+
+static void another_order_of_preference_is_told(void **state)
+{
+  (void) state;
+  change_hello(&b, swap_suites);
+  expect_verdict("changed", 0);
+  expect_shown("~ suites                   the same in another order\n");
+}
+
+static void a_fact_that_is_gone_is_told(void **state)
+{
+  (void) state;
+  change_hello(&b, drop_name);
+  expect_shown("~ server_name              none, was broker.test\n");
+}
+
+/* What stands out newly and is grave is worse, whatever the trials say. */
+static void what_stands_out_newly_is_worse(void **state)
+{
+  (void) state;
+  change_hello(&b, add_rc4);
+  expect_verdict("worse", 1);
+  expect_shown("x stands out now ");
+}
+
+static void what_stands_out_no_longer_is_better(void **state)
+{
+  (void) state;
+  change_hello(&a, add_rc4);
+  expect_verdict("better", 0);
+  expect_shown("+ no longer so   ");
+}
+
+static void a_page_of_ci_has_the_same(void **state)
+{
+  (void) state;
+  char path[FILES_PATH_MAX];
+  struct error error = {0};
+  report_sample_fail(&b, "another-name", 12, CONDUCT_ACCEPTED);
+  strcpy(report_sample_trial(&b, "another-name", 12)->why, "<b>|seen|</b>");
+  json_t *comparison = compared();
+  assert_int_equal(files_join(path, b.folder, "summary.md", &error), 0);
+  assert_int_equal(report_compare_markdown(comparison, path, &error), 0);
+  char *page = report_sample_read(&b, "summary.md");
+  expect_part(page, "## WORSE: 1 worse\n\n- A: out/a: mosquitto");
+  expect_part(page, "| worse | high | another-name | 1.2 | newly failed | "
+                    "&#60;b&#62;&#124;seen&#124;&#60;/b&#62; |\n");
+  free(page);
+  json_decref(comparison);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, finish)
+  const struct CMUnitTest tests[] = {
+      TEST(nothing_changed_between_equal_ones),
+      TEST(a_new_failure_is_worse),
+      TEST(a_failure_that_is_gone_is_better),
+      TEST(one_mended_does_not_hide_one_that_is_worse),
+      TEST(a_failure_that_is_not_shown_any_more_is_not_mended),
+      TEST(a_warning_is_between_pass_and_fail),
+      TEST(what_failed_in_both_is_no_change),
+      TEST(another_alert_is_a_change),
+      TEST(another_conduct_is_a_change),
+      TEST(more_patience_by_a_factor_of_two_is_a_change),
+      TEST(a_trial_of_one_only_is_named),
+      TEST(a_suite_that_came_is_told),
+      TEST(a_suite_that_went_is_told),
+      TEST(another_order_of_preference_is_told),
+      TEST(a_fact_that_is_gone_is_told),
+      TEST(what_stands_out_newly_is_worse),
+      TEST(what_stands_out_no_longer_is_better),
+      TEST(a_page_of_ci_has_the_same),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
