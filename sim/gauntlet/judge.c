@@ -193,12 +193,14 @@ static void judge_refusal(struct trial_result *result)
     describe_leak(result->c->layer, &result->seen, seen, sizeof seen);
     say_why(result, VERDICT_FAIL, "%s", seen);
     break;
-  case CONDUCT_HUNG:
+  case CONDUCT_HUNG: /* a lie of another kind would have been believed at once */
     if ((result->c->flaws & waits) != 0)
       say_why(result, VERDICT_FAIL, "it had not given up when the time was up");
+    else if (result->c->layer == CASE_TLS)
+      say_why(result, VERDICT_PASS, "it gave nothing away, and had not gone when the time was up");
     else
       say_why(result, VERDICT_NOT_SHOWN,
-              "it had sent nothing and not gone when the time was up: give it more (--patience)");
+              "it had not gone when the time was up: give it more (--patience)");
     break;
   default: break;
   }

@@ -107,8 +107,23 @@ bool report_proven(const struct report *report)
   return false;
 }
 
+const struct trial_result *report_missing(const struct report *report, unsigned *count)
+{
+  const struct trial_result *first = NULL;
+  *count = 0;
+  for (size_t i = 0; i < report->count; i++) {
+    const struct trial_result *trial = &report->result[i];
+    bool missing = trial->verdict == VERDICT_NOT_SHOWN && trial->c->severity == CASE_HIGH &&
+                   trial->c->clients == CASE_REFUSE;
+    if (missing && first == NULL) first = trial;
+    *count += missing;
+  }
+  return first;
+}
+
 enum exit_code report_exit_code(const struct report *report)
 {
+  unsigned missing;
   bool let_in = is_let_in(report);
   if (report->interrupted) return EXIT_CODE_INTERRUPTED;
   for (size_t i = 0; i < report->count; i++) {
@@ -117,5 +132,6 @@ enum exit_code report_exit_code(const struct report *report)
         (let_in || report_fooled(trial)))
       return EXIT_CODE_FAIL;
   }
-  return report_proven(report) ? EXIT_CODE_PASS : EXIT_CODE_SETUP;
+  bool whole = report_missing(report, &missing) == NULL;
+  return whole && report_proven(report) ? EXIT_CODE_PASS : EXIT_CODE_SETUP;
 }

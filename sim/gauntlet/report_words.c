@@ -144,7 +144,7 @@ static void tell_headline(const struct report *report, char *out, size_t size)
 {
   char rest[400];
   struct report_lies lies;
-  unsigned fails = count_of(report, VERDICT_FAIL);
+  unsigned missing, fails = count_of(report, VERDICT_FAIL);
   const struct trial_result *fooled = worst_of(report, true), *failed = worst_of(report, false);
   report_lies(report, &lies);
   if (fooled != NULL)
@@ -152,6 +152,9 @@ static void tell_headline(const struct report *report, char *out, size_t size)
              lies.believed == 1 ? "was" : "were", put_worst(report, fooled, lies.believed, rest));
   else if (!report_proven(report))
     snprintf(out, size, "nothing is shown: %s", why_unproven(report));
+  else if (report_missing(report, &missing) != NULL)
+    snprintf(out, size, "no lie was believed, but %u trial%s of high severity did not come to %s",
+             missing, missing == 1 ? "" : "s", missing == 1 ? "it" : "theirs");
   else if (failed != NULL)
     snprintf(out, size, "no lie was believed, but %u of %zu trials %s failed%s", fails,
              report->count, fails == 1 ? "was" : "were", put_worst(report, failed, fails, rest));

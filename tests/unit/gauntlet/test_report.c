@@ -233,8 +233,21 @@ static void an_interruption_is_told_and_ends_as_such(void **state)
 static void what_is_open_is_said_beside_what_was_not_believed(void **state)
 {
   (void) state;
-  report_sample_trial(one, "another-name", 12)->verdict = VERDICT_NOT_SHOWN;
+  struct trial_result *trial = report_sample_trial(one, "another-name", 12);
+  struct gauntlet_case light = *trial->c;
+  light.severity = CASE_MEDIUM;
+  trial->c = &light;
+  trial->verdict = VERDICT_NOT_SHOWN;
+  expect_exit(EXIT_CODE_PASS);
   expect_headline("none of 9 lies was believed; 1 trial did not come to that");
+}
+
+static void what_is_grave_and_open_is_no_pass(void **state)
+{
+  (void) state;
+  report_sample_trial(one, "another-name", 12)->verdict = VERDICT_NOT_SHOWN;
+  expect_exit(EXIT_CODE_SETUP);
+  expect_headline("no lie was believed, but 1 trial of high severity did not come to it");
 }
 
 static void what_the_owner_lets_pass_was_believed_all_the_same(void **state)
@@ -290,6 +303,7 @@ int main(void)
       TEST(one_version_that_lets_it_in_is_enough),
       TEST(an_interruption_is_told_and_ends_as_such),
       TEST(what_is_open_is_said_beside_what_was_not_believed),
+      TEST(what_is_grave_and_open_is_no_pass),
       TEST(what_the_owner_lets_pass_was_believed_all_the_same),
       TEST(every_check_has_a_sentence),
       TEST(every_verdict_and_conduct_has_its_word),
