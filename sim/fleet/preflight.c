@@ -126,7 +126,7 @@ void preflight_look_at_threads(unsigned wanted, struct preflight_machine *out)
 static uint64_t descriptors_of(const struct preflight_need *need)
 {
   return need->devices + (uint64_t) need->downloads * need->descriptors_per_download +
-         OWN_DESCRIPTORS;
+         need->guests + OWN_DESCRIPTORS;
 }
 
 /* Devices of which each has a download have so many descriptors each. */

@@ -31,44 +31,8 @@ struct ambush {
   struct sockaddr_in address;
   struct ambush_visit *visits;
   uint64_t began_ms;
-  bool listening, stopped, closed;
+  bool listening, closed;
 };
-
-/* --- The end ---------------------------------------------------------------------------------- */
-
-bool ambush_is_over(const struct ambush *ambush)
-{
-  return ambush->stopped && !ambush->listening && ambush->visits == NULL;
-}
-
-static void free_when_over(struct ambush *ambush)
-{
-  if (!ambush->closed || !ambush_is_over(ambush)) return;
-  act_close(&ambush->act);
-  free(ambush);
-}
-
-static void on_ambush_unheard(void *ctx)
-{
-  struct ambush *ambush = ctx;
-  ambush->listening = false;
-  free_when_over(ambush);
-}
-
-void ambush_stop(struct ambush *ambush)
-{
-  if (ambush->stopped) return;
-  ambush->stopped = true;
-  listener_close(&ambush->listener, on_ambush_unheard);
-  for (struct ambush_visit *v = ambush->visits; v != NULL; v = v->next) visit_close(v->visit);
-}
-
-void ambush_close(struct ambush *ambush)
-{
-  ambush_stop(ambush);
-  ambush->closed = true;
-  free_when_over(ambush);
-}
 
 /* --- Who comes -------------------------------------------------------------------------------- */
 
@@ -90,10 +54,40 @@ static void tell_outcome(const struct ambush_visit *own, const struct observatio
   *trial = (struct trial_result){
       .c = ambush->as.c, .tls = ambush->as.tls, .verdict = VERDICT_NOT_SHOWN, .seen = *seen};
   judge_trial(trial, false);
+  if (trial->conduct == CONDUCT_HUNG)
+    snprintf(trial->why, sizeof trial->why,
+             "it had sent nothing and not gone when the time was up: give it more ('for')");
   ambush->as.outcome(ambush->as.ctx, &(struct ambush_outcome){.guest = own->guest,
                                                               .result = result_of(trial->conduct),
                                                               .why = trial->why});
   free(trial);
+}
+
+/* --- The end ---------------------------------------------------------------------------------- */
+
+static void free_when_over(struct ambush *ambush)
+{
+  if (!ambush->closed || ambush->listening || ambush->visits != NULL) return;
+  act_close(&ambush->act);
+  free(ambush);
+}
+
+static void on_ambush_unheard(void *ctx)
+{
+  struct ambush *ambush = ctx;
+  ambush->listening = false;
+  free_when_over(ambush);
+}
+
+/* A visit has seen all that it will as soon as it is closed. */
+void ambush_close(struct ambush *ambush)
+{
+  for (struct ambush_visit *v = ambush->visits; v != NULL; v = v->next) {
+    visit_close(v->visit);
+    tell_outcome(v, visit_seen(v->visit));
+  }
+  ambush->closed = true;
+  listener_close(&ambush->listener, on_ambush_unheard);
 }
 
 static void on_ambush_left(void *ctx, const struct observation *seen)
@@ -148,9 +142,8 @@ static void on_ambush_accepted(void *ctx, int fd)
 
 /* What clients hold is what the case calls its root; its other anchor nobody holds, and no case that
  * fits needs it. */
-static int make_act(struct ambush *ambush, struct error *error)
+static int make_act(const struct ambush_setting *as, struct act *act, struct error *error)
 {
-  const struct ambush_setting *as = &ambush->as;
   const struct gauntlet_case *defaults = &as->cases->defaults;
   int at = case_find(defaults, defaults->trusts.name[0]);
   struct mint *kept = calloc(1, sizeof *kept);
@@ -162,12 +155,20 @@ static int make_act(struct ambush *ambush, struct error *error)
   int status = pki_root_pair(as->pki, as->root, &kept->x509[at], &kept->key[at], error);
   struct mint_setting setting = {
       .now_unix_s = as->now_unix_s, .host = as->host, .kept = kept, .kept_case = defaults};
-  if (status == 0) status = act_open(&ambush->act, as->c, as->tls, &setting, error);
-  if (status != 0) act_close(&ambush->act);
+  if (status == 0) status = act_open(act, as->c, as->tls, &setting, error);
+  if (status != 0) act_close(act);
   mint_free(kept);
   free(kept);
-  ambush->act.listens = true;
+  act->listens = true;
   return status;
+}
+
+int ambush_try(const struct ambush_setting *setting, struct error *error)
+{
+  struct act act = {.c = setting->c};
+  if (make_act(setting, &act, error) != 0) return -1;
+  act_close(&act);
+  return 0;
 }
 
 static int listen_to_guests(struct ambush *ambush, struct error *error)
@@ -193,7 +194,7 @@ int ambush_open(const struct ambush_setting *setting, struct ambush **out, struc
   if (ambush == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for a hostile server");
   ambush->as = *setting;
   ambush->began_ms = uv_now(setting->loop);
-  if (make_act(ambush, error) != 0) {
+  if (make_act(&ambush->as, &ambush->act, error) != 0) {
     free(ambush);
     return -1;
   }

@@ -1,7 +1,7 @@
 /* A hostile server in the midst of somebody else's run: clients that the caller leads there one by one
  * are shown a case, under a root that they trust, and what each made of it is told.
  *
- *     ambush_open -> ambush_address -> outcome, outcome, ... -> ambush_stop -> ambush_is_over -> close
+ *     ambush_open -> ambush_address -> outcome, outcome, ... -> ambush_close
  *
  * It knows its clients by the loopback address that they come from, a different one each; whoever else
  * comes is turned away. Nothing here needs libuv or OpenSSL of who includes it.
@@ -15,8 +15,6 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
-
-#define AMBUSH_GUESTS_MAX 60000u
 
 struct ambush;
 struct cases;
@@ -48,7 +46,8 @@ struct ambush_setting {
   int64_t now_unix_s;         /* the clock of the clients */
   uint8_t tls;                /* ambush_fits */
   size_t first_guest, guests; /* their numbers, for addresses */
-  void (*outcome)(void *ctx, const struct ambush_outcome *outcome); /* from the loop */
+  void (*outcome)(void *ctx,
+                  const struct ambush_outcome *outcome); /* from the loop, and from ambush_close */
   void *ctx;
 };
 
@@ -57,6 +56,10 @@ struct ambush_setting {
 uint8_t ambush_fits(const struct cases *cases, const struct gauntlet_case *c, uint8_t tls_min,
                     uint8_t tls_max, char *why, size_t why_size);
 
+/* Whether it can be made: of the setting only cases, c, pki, root, host, now_unix_s and tls count. 0, or -1
+ * with a sentence. */
+int ambush_try(const struct ambush_setting *setting, struct error *error);
+
 /* 0, or -1 with a sentence, and *out is NULL. */
 int ambush_open(const struct ambush_setting *setting, struct ambush **out, struct error *error);
 
@@ -64,11 +67,8 @@ int ambush_open(const struct ambush_setting *setting, struct ambush **out, struc
 void ambush_address(const struct ambush *ambush, size_t guest, struct sockaddr_storage *to,
                     struct sockaddr_storage *from);
 
-/* Nobody is taken up any more, and open connections end; their outcomes still come. */
-void ambush_stop(struct ambush *ambush);
-bool ambush_is_over(const struct ambush *ambush);
-
-/* Nothing is told from here on; its memory goes when the loop has let go of it. */
+/* Connections that are open end, and are told of from inside this call; nothing is from here on. Its
+ * memory goes when the loop has let go of it. */
 void ambush_close(struct ambush *ambush);
 
 #endif

@@ -111,7 +111,7 @@ struct mitm {
   const uint32_t *devices;
   size_t count;
   struct guest *guests; /* as devices */
-  char last[160];       /* what was seen of the latest one that has shown nothing */
+  char last[240];       /* what was seen of the latest one that has shown nothing */
   struct site sites[STAGE_MITM_CASES_MAX];
 };
 
@@ -141,7 +141,8 @@ static void count_outcome(const struct site *site, size_t at, const struct ambus
   if (believed && !guest->believed) note_believer(site, mitm->devices[at], outcome->why);
   guest->believed |= believed;
   guest->shown |= believed || outcome->result == AMBUSH_REFUSED;
-  if (!guest->shown) snprintf(mitm->last, sizeof mitm->last, "%s", outcome->why);
+  if (!guest->shown)
+    snprintf(mitm->last, sizeof mitm->last, "'%s': %s", site->c->name, outcome->why);
 }
 
 static void on_mitm_outcome(void *ctx, const struct ambush_outcome *outcome)
@@ -170,12 +171,17 @@ static const char *asked_name(const struct stage *stage)
   return scenario->name_count > 0 ? scenario->names[0].name : broker_host(stage->nodes[0].broker);
 }
 
+static int have_cases(struct stage *stage)
+{
+  if (stage->cases == NULL) stage->cases = load_cases(&stage->error);
+  return stage->cases != NULL ? 0 : -1;
+}
+
 static int open_sites(struct mitm *mitm)
 {
   struct stage *stage = mitm->stage;
   size_t n = mitm->plan->count, first = 0;
-  if (stage->cases == NULL) stage->cases = load_cases(&stage->error);
-  if (stage->cases == NULL) return -1;
+  if (have_cases(stage) != 0) return -1;
   for (size_t i = 0; i < n; i++) {
     struct site *site = &mitm->sites[i];
     *site = (struct site){mitm, i, stage->cases->item[mitm->plan->number[i]], NULL};
@@ -197,14 +203,38 @@ static int open_sites(struct mitm *mitm)
   return 0;
 }
 
-static bool are_sites_over(struct stage *stage, void *ctx)
+/* What the broker presents by then. */
+static const char *root_by(const struct scenario *scenario, const struct scenario_step *step)
 {
-  const struct mitm *mitm = ctx;
-  bool over = true;
-  (void) stage;
-  for (size_t i = 0; i < mitm->plan->count; i++)
-    over = over && (mitm->sites[i].ambush == NULL || ambush_is_over(mitm->sites[i].ambush));
-  return over;
+  const char *root = scenario->broker_root;
+  for (size_t p = 0; p < scenario->phase_count; p++)
+    for (size_t s = 0; s < scenario->phases[p].step_count; s++) {
+      const struct scenario_step *before = &scenario->phases[p].steps[s];
+      if (before == step) return root;
+      if (strcmp(scenario_step_name(before), "present") == 0) root = before->chain.root;
+    }
+  return root;
+}
+
+int stage_mitm_need(struct stage *stage, const struct scenario_step *step,
+                    const struct stage_mitm_plan *plan)
+{
+  struct error error;
+  const char *root = root_by(stage->scenario, step);
+  if (have_cases(stage) != 0) return -1;
+  for (size_t i = 0; i < plan->count; i++) {
+    const struct ambush_setting setting = {.cases = stage->cases,
+                                           .c = stage->cases->item[plan->number[i]],
+                                           .pki = stage->pki,
+                                           .root = root,
+                                           .host = stage->cases->defaults.host,
+                                           .now_unix_s = world_unix_s(stage->world),
+                                           .tls = plan->tls[i]};
+    if (ambush_try(&setting, &error) != 0)
+      return error_set(&stage->error, EXIT_CODE_USAGE, "%s:%d:%d: %s (root '%s')",
+                       stage->scenario->file, step->line, step->column, error.text, root);
+  }
+  return 0;
 }
 
 static void close_sites(struct mitm *mitm)
@@ -242,12 +272,7 @@ static int lie(struct mitm *mitm, uint64_t for_ms)
 {
   struct stage *stage = mitm->stage;
   if (open_sites(mitm) != 0 || lead_there(mitm) != 0) return -1;
-  bool went_by = stage_pause(stage, for_ms);
-  fleet_lead_back(stage->fleet, mitm->devices, mitm->count);
-  for (size_t i = 0; i < mitm->plan->count; i++) ambush_stop(mitm->sites[i].ambush);
-  return went_by && stage_wait(stage, are_sites_over, mitm, STAGE_MITM_CLOSE_MS) != STAGE_ABORTED
-             ? 0
-             : -1;
+  return stage_pause(stage, for_ms) ? 0 : -1;
 }
 
 static size_t guest_of(const struct mitm *mitm, uint32_t device)
@@ -287,11 +312,12 @@ static enum step_outcome judge_shown(struct mitm *mitm, uint64_t for_ms)
     absent += mitm->guests[i].connections == 0;
   }
   if (mute == 0) return STEP_DONE;
-  error_set(&stage->error, EXIT_CODE_FAIL,
-            "%zu of %zu devices have shown nothing of what they make of the server: %zu never came "
-            "within %.3g s%s%s",
-            mute, mitm->count, absent, (double) for_ms / 1000.0,
-            mitm->last[0] != '\0' ? "; of another: " : "", mitm->last);
+  error_set(
+      &stage->error, EXIT_CODE_FAIL,
+      "%zu of %zu devices have not shown within %.3g s what they make of a hostile server: %zu "
+      "never came%s%s",
+      mute, mitm->count, (double) for_ms / 1000.0, absent,
+      mitm->last[0] != '\0' ? "; one was shown " : "", mitm->last);
   shortfall_name(stage, mitm->devices, mitm->count, has_shown, mitm);
   return STEP_FAILED;
 }

@@ -8,7 +8,6 @@
 #include "stage/stage.h"
 
 #define STAGE_MITM_CASES_MAX 8
-#define STAGE_MITM_CLOSE_MS  3000u /* until open connections have ended */
 
 /* What a step shows, by the numbers that its cases have in their files. */
 struct stage_mitm_plan {
@@ -24,6 +23,11 @@ int stage_mitm_choose(const char *const *words, size_t count, const struct devic
 
 /* "'another broker's name' and 'leaf expired'" */
 void stage_mitm_print(const struct stage_mitm_plan *plan, FILE *out);
+
+/* Whether all of it can be made under the root that the broker presents by then. 0, or -1 with
+ * stage->error, a sentence at the step's place. */
+int stage_mitm_need(struct stage *stage, const struct scenario_step *step,
+                    const struct stage_mitm_plan *plan);
 
 /* Leads the devices there for `for_ms`, the cases dealt out to them in turn, and waits at most `within_ms`
  * until they are back online. FAILED: somebody has shown nothing of what he makes of it, or is not

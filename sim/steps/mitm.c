@@ -98,6 +98,14 @@ static int follow_mitm(const struct step_follow *f)
   return step_story_online(f);
 }
 
+static int need_mitm(struct stage *stage, const struct scenario_step *step,
+                     struct stage_foresight *then)
+{
+  (void) then;
+  const struct mitm_step own = own_of(step);
+  return stage_mitm_need(stage, step, &own.plan);
+}
+
 static void print_mitm(const struct scenario *s, const struct scenario_step *step, FILE *out)
 {
   (void) s;
@@ -112,7 +120,7 @@ static void print_mitm(const struct scenario *s, const struct scenario_step *ste
 static uint64_t longest_mitm(const struct scenario *s, const struct scenario_step *step)
 {
   (void) s;
-  return own_of(step).for_ms + step->within_ms + STAGE_MITM_CLOSE_MS;
+  return own_of(step).for_ms + step->within_ms;
 }
 
 /* mitm: {WHO, case: leaf-expired, for: 10s, within: 60s}, or cases: [..] */
@@ -124,5 +132,6 @@ const struct step_kind step_mitm = {
     .follow = follow_mitm,
     .print = print_mitm,
     .longest_ms = longest_mitm,
+    .needs = need_mitm,
     .run = run_mitm,
 };
