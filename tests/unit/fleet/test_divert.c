@@ -100,10 +100,12 @@ static void what_a_case_foretells_is_foretold_there_and_nowhere_else(void **stat
   outcome = DEVICE_FAIL_TLS_NOT_TRUSTED;
   clockwork_pass(&w->backend, 1000);
   holds_unforetold(w, DEVICE_FAIL_TLS_NOT_TRUSTED, 1, 1);
+  assert_int_equal(fleet_facts(w->fleet, LED)->unseen, 0);
   lead_back(w);
   outcome = DEVICE_FAIL_TLS_NAME_MISMATCH;
   clockwork_pass(&w->backend, 1000);
   holds_unforetold(w, DEVICE_FAIL_TLS_NAME_MISMATCH, 2, 1);
+  assert_int_equal(fleet_facts(w->fleet, LED)->unseen, 1);
   end(w);
 }
 
