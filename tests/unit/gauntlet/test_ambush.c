@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,6 +51,7 @@ static int build(void **state)
   char why[200];
   EVP_PKEY *key;
   (void) state;
+  signal(SIGPIPE, SIG_IGN); /* whom it turns away writes on */
   snprintf(site.base, sizeof site.base, "/tmp/fleetsim-ambush-XXXXXX");
   assert_non_null(mkdtemp(site.base));
   snprintf(site.folder, sizeof site.folder, "%s/fleet", site.base);
