@@ -343,8 +343,11 @@ enum step_outcome stage_mitm_show(struct stage *stage, const struct stage_mitm_p
 {
   struct mitm mitm = {.stage = stage, .plan = plan, .devices = devices, .count = count};
   mitm.guests = calloc(count + 1, sizeof *mitm.guests);
-  int status = mitm.guests == NULL ? error_set(&stage->error, EXIT_CODE_INTERNAL, "out of memory")
-                                   : lie(&mitm, for_ms);
+  if (mitm.guests == NULL) {
+    error_set(&stage->error, EXIT_CODE_INTERNAL, "out of memory for %zu devices", count);
+    return stage_give_up(stage);
+  }
+  int status = lie(&mitm, for_ms);
   fleet_lead_back(stage->fleet, devices, count);
   close_sites(&mitm);
   enum step_outcome outcome = status == 0 ? bring_home(&mitm, within_ms) : stage_give_up(stage);
