@@ -75,7 +75,7 @@ static const struct args_option options[] = {
     {"self", NULL, "try the built-in device client", args_flag, TO(self)},
     {"exec", "COMMAND",
      "try this client, started by a shell once for each case, with {host} {port} {ca}\n"
-     "{cert} {key} {id} {url} {out} in it",
+     "{cert} {key} {id} {url} {out} {address} in it",
      args_text, TO(command)},
     {"listen", "ADDR:PORT", "wait there for real devices, which come by themselves", args_text,
      TO(listen)},

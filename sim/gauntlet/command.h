@@ -7,7 +7,8 @@
 
 /* trial_setting.client_setting of command_client. */
 struct command_setting {
-  const char *text;   /* with {host} {port} {ca} {cert} {key} {id} {url} {out}; "{{" is a "{" */
+  const char
+      *text; /* with {host} {port} {ca} {cert} {key} {id} {url} {out} {address}; "{{" is a "{" */
   const char *folder; /* for what it is given: the caller's, 0700 */
   char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX]; /* by command_prepare */
 };

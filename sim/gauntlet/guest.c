@@ -113,6 +113,15 @@ bool guest_seen(struct guest *guest, const struct observation *seen, double now_
   return true;
 }
 
+void guest_seen_late(struct guest *guest, size_t trial, const struct observation *seen)
+{
+  struct trial_result *result = &guest->report.result[trial];
+  if (guest->open > 0) guest->open--;
+  note_who(guest, seen);
+  judge_add(&result->seen, seen);
+  judge_trial(result, false);
+}
+
 void guest_give_up(struct guest *guest, const char *why)
 {
   if (guest_is_through(guest)) return;

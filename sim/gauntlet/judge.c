@@ -67,8 +67,9 @@ static bool is_gone(const struct observation *seen)
 static bool has_gone_on_with_handshake(const struct trial_result *result)
 {
   unsigned proofs = FLAW(POSSESSION) | FLAW(INTEGRITY) | FLAW(ORDER);
-  if (result->c->has_wire) proofs |= FLAW(SIGNATURE); /* what was sound was changed on the way */
-  return result->seen.went_on && (result->c->flaws & proofs) != 0;
+  unsigned chain = FLAW(SIGNATURE); /* which some judge when the handshake is over */
+  return result->seen.went_on && (result->c->flaws & proofs) != 0 &&
+         (result->c->flaws & chain) == 0;
 }
 
 static enum conduct conduct_in_tls(const struct trial_result *result)
@@ -99,6 +100,9 @@ static enum conduct conduct_in_mqtt(const struct trial_result *result)
     return content ? CONDUCT_UNCLEAR : CONDUCT_REFUSED;
   }
   if (seen->publishes_after_refusal > 0 || seen->went_on) return CONDUCT_ACCEPTED;
+  /* who says all that he has to say upon a good CONNACK may never have read what came behind it */
+  bool content = seen->said_goodbye && seen->goodbye == 0;
+  if (content && script_begins_well(&result->c->talk)) return CONDUCT_UNCLEAR;
   return is_gone(seen) ? CONDUCT_REFUSED : CONDUCT_HUNG;
 }
 

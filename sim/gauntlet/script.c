@@ -306,6 +306,18 @@ int script_parse(const char *text, char layer, struct script *out, char *why, si
   }
 }
 
+bool script_begins_well(const struct script *script)
+{
+  static const uint8_t good[] = {0x20, 2, 0, 0};
+  for (size_t i = 0; i < script->count; i++) {
+    const struct script_step *step = &script->step[i];
+    if (step->verb == SCRIPT_POLITE) return true;
+    if (step->bytes.data == NULL) continue;
+    return step->bytes.size >= sizeof good && memcmp(step->bytes.data, good, sizeof good) == 0;
+  }
+  return false;
+}
+
 void script_free(struct script *script)
 {
   for (size_t i = 0; i < script->count; i++) {

@@ -88,6 +88,10 @@ struct script {
 int script_parse(const char *text, char layer, struct script *out, char *why, size_t why_size);
 void script_free(struct script *script);
 
+/* Of MQTT: whether the first that a client is sent is a CONNACK that lets it in, so that the lie comes
+ * behind it. */
+bool script_begins_well(const struct script *script);
+
 const char *script_word(enum script_verb verb);
 
 #endif

@@ -205,7 +205,7 @@ static void on_call_ended(void *ctx, const struct observation *seen)
   if (session->options->cases_by_port) guest->at = trial;
   bool over = belongs && guest_seen(guest, seen, now_of(session));
   if (session->options->cases_by_port) guest->at = is_settled(guest) ? guest->report.count : before;
-  if (!belongs && guest->open > 0) guest->open--; /* of a trial that is over: a second connection */
+  if (!belongs) guest_seen_late(guest, trial, seen);
   if (over) tell_trial(session, guest, trial);
   drop_call(call);
   show(session);
@@ -447,8 +447,8 @@ int session_run(const struct session_options *options, struct session_outcome *o
   session->options = options;
   session->out = out;
   session->began = uv_now(&session->loop);
-  int result = set_up_session(session, error);
-  if (result == 0) result = open_doors(session, error);
+  int result = open_doors(session, error); /* who comes already waits until all is ready */
+  if (result == 0) result = set_up_session(session, error);
   if (result == 0) {
     say_of_session(session, "listening: %zu trials for each device", session->plan.count);
     turn(session);

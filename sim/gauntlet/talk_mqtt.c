@@ -93,6 +93,15 @@ static void note_connect(struct visit *visit, const struct packet *packet)
   seen->asked = true;
 }
 
+/* Of a lie in CONNACK, whatever comes afterwards; of one behind it only what follows an answer that the
+ * client can have read behind it alone: what it said upon CONNACK was on its way already. */
+static bool goes_on(const struct visit *visit)
+{
+  const struct gauntlet_case *c = visit->act->c;
+  if (!visit->seen.said || c->layer != CASE_MQTT) return false;
+  return visit->answered || !script_begins_well(&c->talk);
+}
+
 static void note_packet(struct visit *visit, const struct packet *packet)
 {
   struct observation *seen = &visit->seen;
@@ -103,8 +112,9 @@ static void note_packet(struct visit *visit, const struct packet *packet)
   if (packet->kind == DISCONNECT) {
     seen->said_goodbye = true;
     seen->goodbye = (uint8_t) take(&r, 1);
-  } else if (seen->said && visit->act->c->layer == CASE_MQTT) {
-    seen->went_on = true;
+    seen->went_on |= visit->answered && seen->goodbye == 0;
+  } else {
+    seen->went_on |= goes_on(visit);
   }
 }
 
@@ -131,8 +141,14 @@ static unsigned count_filters(const struct visit *visit, const struct packet *pa
   return count;
 }
 
+static void note_answered(struct visit *visit)
+{
+  visit->answered |= visit->seen.said && visit->act->c->layer == CASE_MQTT;
+}
+
 static void acknowledge(struct visit *visit, uint8_t first, uint16_t id)
 {
+  note_answered(visit);
   const uint8_t answer[] = {first, 2, (uint8_t) (id >> 8), (uint8_t) id};
   visit_tls_say(visit, answer, sizeof answer);
 }
@@ -149,6 +165,7 @@ static void grant(struct visit *visit, const struct packet *packet, uint16_t id)
   if (five) answer[size++] = 0;
   size += codes; /* QoS 0 */
   answer[1] = (uint8_t) (size - 2);
+  note_answered(visit);
   visit_tls_say(visit, answer, size);
 }
 
@@ -175,7 +192,9 @@ static void answer_packet(struct visit *visit, const struct packet *packet)
     if ((visit->without & SCRIPT_WITHOUT_SUBACK) == 0) grant(visit, packet, id);
     break;
   case PINGREQ:
-    if ((visit->without & SCRIPT_WITHOUT_PINGRESP) == 0) visit_tls_say(visit, pong, sizeof pong);
+    if ((visit->without & SCRIPT_WITHOUT_PINGRESP) != 0) break;
+    note_answered(visit);
+    visit_tls_say(visit, pong, sizeof pong);
     break;
   default: break;
   }

@@ -61,6 +61,7 @@ struct visit {
   unsigned without;
   uint16_t packet_id;    /* of the packet that was waited for last */
   size_t skip;           /* bytes of a packet or body that are passed over */
+  bool answered;         /* since all was said: what comes now, comes behind the lie */
   bool refused_it;       /* a CONNACK that refuses was sent */
   bool range, head_only; /* of the last request */
   size_t first, last;    /* bytes that it asks for */

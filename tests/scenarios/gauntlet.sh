@@ -1,0 +1,100 @@
+#!/bin/sh
+# The gauntlet, whole: our own device passes every case; real connections come to a listener and none gets another's case; what
+# is asked wrongly is told.
+# usage: gauntlet.sh PATH/TO/fleetsim
+set -u
+fleetsim=$(realpath "$1")
+built=$(dirname "$fleetsim")
+lib=$(realpath "$(dirname "$0")/lib")
+work=$(mktemp -d)
+listener=
+trap 'end_listener; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+. "$lib/cases.sh"
+cd "$work" || exit 1
+mkdir tmp
+export TMPDIR="$work/tmp"
+
+end_listener() {
+  [ -z "$listener" ] || kill "$listener" 2>/dev/null
+  listener=
+}
+
+# Our own device ------------------------------------------------------------------------------------------------------
+expect "our own device passes every case" 0 "^PASS " "$fleetsim" gauntlet --self --quiet --out self --jobs 16
+expect "... 46 cases and more in each of two versions of TLS, within 60 s, and no byte for a server that it refuses" 0 "^ok" \
+  python3 "$lib/gauntlet/whole.py" self/results.json 46 60
+
+# Real connections ----------------------------------------------------------------------------------------------------
+listen() { # OPTIONS...: waits until it listens, at $port
+  for try in $(seq 20); do
+    port=$((20000 + ($$ * 7 + try * 331) % 12000))
+    "$fleetsim" gauntlet --listen "127.0.0.1:$port" --name localhost --keys keys --export given --give-up 3 --absent 2 \
+      "$@" >listened.txt 2>listening.txt &
+    listener=$!
+    for _ in $(seq 200); do
+      ! grep -q '^listening' listening.txt || return 0
+      kill -0 "$listener" 2>/dev/null || break
+      sleep 0.1
+    done
+  done
+  return 1
+}
+
+come() { # HOW OFTEN, then options of careless: a device that comes again and again
+  times=$1
+  shift
+  for _ in $(seq "$times"); do
+    "$built/careless" --host localhost --port "$port" --ca given/roots.pem --cert given/client.pem --key given/client.key \
+      --id dev --timeout 5 "$@" >/dev/null 2>&1
+  done
+}
+
+visit_100() {
+  rm -rf given keys listened
+  listen --layer tls --out listened || return 1
+  come 100
+  wait "$listener"
+  code=$?
+  listener=
+  [ "$code" = 3 ] || echo "exit code $code: the device has not come for every case"
+  python3 "$lib/gauntlet/in_order.py" listened/results.json 100
+}
+
+expect "100 connections of a device, each with the case that was its turn" 0 "^ok" visit_100
+expect "... it is given roots in PEM, DER and as a C array, and where to go" 0 "gauntlet_root\[[0-9]+\] = .*name: localhost" \
+  sh -c 'openssl x509 -inform DER -in given/root.der -noout -subject >&2 && grep -q BEGIN given/roots.pem && cat given/roots.h given/broker.txt'
+expect "... and a key that nobody else reads" 0 "^600 given/client.key 600 given/nvm.bin" stat -c '%a %n' given/client.key given/nvm.bin
+
+# What is asked wrongly -----------------------------------------------------------------------------------------------
+quick="--quiet --patience 2 --case leaf-expired --out wrong"
+expect "nobody is named" 2 "say who is to be tried" "$fleetsim" gauntlet
+expect "a case that is none" 2 "there is no case 'nope'" "$fleetsim" gauntlet --self --case nope
+# shellcheck disable=SC2086
+expect "a command that is not there" 3 "the command cannot be run: .*nosuchclient" "$fleetsim" gauntlet $quick --exec "nosuchclient {port}"
+# shellcheck disable=SC2086
+expect "a client that never connects" 3 "^NONE nothing is shown: it never connected" "$fleetsim" gauntlet $quick --exec "sleep 60; : {port}"
+expect "a command without a port" 2 "names no .port." "$fleetsim" gauntlet --exec "mosquitto_pub"
+expect "a placeholder that is none" 2 "'.prt.' is none of" "$fleetsim" gauntlet --exec "x {prt}"
+expect "an address that others reach" 3 "say so twice, with --allow-listen 0.0.0.0" "$fleetsim" gauntlet --listen 0.0.0.0:18883
+expect "an address that is none" 2 "'foo' is no --listen" "$fleetsim" gauntlet --listen foo
+listen --layer tls --out twice --give-up 10
+expect "a port that is in use" 3 "cannot listen on 127.0.0.1:$port: address already in use" \
+  "$fleetsim" gauntlet --listen "127.0.0.1:$port" --keys other
+wait "$listener"
+expect "nobody came" 0 "nobody connected" cat listening.txt
+listener=
+expect "a file of cases that is none" 2 "line 3: unknown key 'foo'" \
+  sh -c 'printf "case x\n why: y\n foo: bar\n" >bad.txt; "$1" gauntlet --self --cases bad.txt' sh "$fleetsim"
+expect "a case of one's own, which needs no C" 0 "^PASS " sh -c 'cat >own.txt <<E
+case our staging leaf
+  why:     a leaf of another team
+  cert leaf: san=DNS:staging.test
+  clients: refuse
+  flaw:    name
+  expect:  connect.tls.name_mismatch
+E
+"$1" gauntlet --self --quiet --cases own.txt --case our-staging-leaf --out own' sh "$fleetsim"
+expect "nothing is left behind" 0 "^total 0" ls -l tmp
+
+end_of_cases
