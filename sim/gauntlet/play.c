@@ -113,9 +113,10 @@ static void say_bytes(struct visit *visit, const struct script_step *step)
     say(visit, bytes->data, bytes->size);
 }
 
-/* As much as the client takes. */
+/* As much as the client takes. What cannot be said any more is not said: TLS has failed. */
 static bool has_progress(struct visit *visit, const struct script_step *step)
 {
+  if (visit->talking && visit->broken) return false;
   while (visit->progress < step->times && visit->queue.size < VISIT_QUEUE_MAX && !visit->closed) {
     say_bytes(visit, step);
     visit->progress++;
@@ -194,7 +195,8 @@ void play_on(struct visit *visit)
 void play_app(struct visit *visit, const uint8_t *data, size_t size)
 {
   visit->seen.application_bytes += size;
-  if (visit->talk.size + size > VISIT_TALK_MAX) visit_drop(&visit->talk, visit->talk.size);
+  /* the longest packet that is kept is whole before there is so much */
+  if (visit->talk.size > VISIT_TALK_MAX) visit_drop(&visit->talk, visit->talk.size);
   if (!visit_keep(&visit->talk, data, size)) return;
   visit->talking = true;
   play_on(visit);

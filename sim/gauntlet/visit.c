@@ -77,9 +77,7 @@ static void close_parts(struct visit *visit, enum observation_end end)
   visit->seen.end = end;
   if (visit->seen.ended_ms < 0 && end != OBSERVATION_OPEN) visit->seen.ended_ms = visit_ms(visit);
   visit_tls_end(visit);
-  if (visit->resetting)
-    (void) uv_tcp_close_reset(&visit->tcp, on_part_closed);
-  else
+  if (!visit->resetting || uv_tcp_close_reset(&visit->tcp, on_part_closed) != 0)
     uv_close((uv_handle_t *) &visit->tcp, on_part_closed);
   uv_close((uv_handle_t *) &visit->step, on_part_closed);
   uv_close((uv_handle_t *) &visit->drip, on_part_closed);
@@ -143,6 +141,8 @@ static void close_as_told(struct visit *visit)
   uv_timer_start(&visit->step, on_lingered, LINGER_MS, 0);
 }
 
+static void on_drip(uv_timer_t *timer);
+
 static void write_more(struct visit *visit)
 {
   if (visit->writing != NULL || visit->closed) return;
@@ -153,7 +153,7 @@ static void write_more(struct visit *visit)
   if (visit->drip_ms == 0)
     write_some(visit, visit->queue.size < WRITE_MAX ? visit->queue.size : (size_t) WRITE_MAX);
   else if (!uv_is_active((uv_handle_t *) &visit->drip))
-    uv_timer_again(&visit->drip);
+    uv_timer_start(&visit->drip, on_drip, visit->drip_ms, visit->drip_ms);
 }
 
 static void on_drip(uv_timer_t *timer)
@@ -166,8 +166,6 @@ static void on_drip(uv_timer_t *timer)
 void visit_send(struct visit *visit, const void *data, size_t size)
 {
   if (visit->closed || visit->ending || !visit_keep(&visit->queue, data, size)) return;
-  if (visit->drip_ms != 0 && !uv_is_active((uv_handle_t *) &visit->drip))
-    uv_timer_start(&visit->drip, on_drip, visit->drip_ms, visit->drip_ms);
   write_more(visit);
 }
 

@@ -53,6 +53,7 @@ struct visit {
   struct visit_bytes out;  /* of TLS, until a record is whole */
   struct visit_bytes held; /* SWAP: the record that waits for the next one */
   uint32_t records;        /* that the server has sent */
+  bool spoiled;            /* one of them was the one that the filter is about */
   uint32_t let_through;    /* CUT: bytes */
   struct visit_bytes in;   /* of the client's records, the head of the one that comes */
   size_t in_left;          /* bytes of it that are still to come */
