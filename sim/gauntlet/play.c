@@ -39,6 +39,29 @@ static void note_said(struct visit *visit)
   visit->seen.said_ms = visit_ms(visit);
 }
 
+static bool awaits_client(const struct visit *visit, enum script_verb verb)
+{
+  switch (verb) {
+  case SCRIPT_TLS: return visit->phase == VISIT_WIRE;
+  case SCRIPT_HELLO:
+  case SCRIPT_CONNECT:
+  case SCRIPT_SUBSCRIBE:
+  case SCRIPT_PUBLISH:
+  case SCRIPT_PING:
+  case SCRIPT_REQUEST: return true;
+  default: return false;
+  }
+}
+
+bool play_is_unasked(const struct visit *visit)
+{
+  const struct gauntlet_case *c = visit->act->c;
+  const struct script *script = visit->talking ? &c->talk : &c->wire;
+  for (size_t i = visit->talking ? visit->talk_at : visit->wire_at; i < script->count; i++)
+    if (awaits_client(visit, script->step[i].verb)) return false;
+  return visit->talking ? c->has_talk : c->has_wire;
+}
+
 static void on_step(uv_timer_t *timer)
 {
   struct visit *visit = timer->data;

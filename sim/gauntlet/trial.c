@@ -199,6 +199,7 @@ static void begin_result(struct trial *trial)
   struct trial_result *result = trial->result;
   *result = (struct trial_result){.c = trial->c, .tls = trial->tls, .verdict = VERDICT_NOT_SHOWN};
   struct observation *seen = &result->seen;
+  seen->watched = true;
   seen->first_ms = seen->last_ms = seen->hello_ms = seen->said_ms = seen->ended_ms = seen->took_ms =
       -1;
 }

@@ -98,6 +98,7 @@ static void on_written(uv_write_t *request, int status)
   free(visit->writing);
   visit->writing = NULL;
   if (status != 0 || visit->closed) return; /* what is read next says how it ended */
+  visit->seen.begun |= play_is_unasked(visit);
   write_more(visit);
   if (!visit->closed && visit->queue.size < VISIT_QUEUE_MAX / 2) play_on(visit);
 }

@@ -80,6 +80,8 @@ void visit_end(struct visit *visit, bool reset);
 /* play.c */
 void play_on(struct visit *visit);
 void play_app(struct visit *visit, const uint8_t *data, size_t size);
+/* A script is under way, and needs nothing more of the client. */
+bool play_is_unasked(const struct visit *visit);
 
 /* visit_tls.c */
 bool visit_tls_begin(struct visit *visit);

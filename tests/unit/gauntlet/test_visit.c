@@ -214,6 +214,37 @@ static void a_flood_ends_with_its_client(void **state)
   rig_close(&rig);
 }
 
+static bool has_begun(const struct rig *rig)
+{
+  return rig->visit == NULL || visit_seen(rig->visit)->begun;
+}
+
+/* It is told from one who left before: see test_judge. */
+static void who_was_sent_some_of_it_is_known(void **state)
+{
+  (void) state;
+  struct rig rig;
+  rig_open(&rig, "wire: slowly 200ms; hello; send 01 02; silence", 13);
+  rig_send_hello(&rig);
+  rig_turn(&rig, 50);
+  assert_false(visit_seen(rig.visit)->begun);
+  rig_hang_up(&rig);
+  assert_true(rig_until(&rig, rig_is_over, WITHIN_MS));
+  assert_false(rig.seen.begun || rig.seen.said);
+  rig_again(&rig, NULL);
+  rig_send_hello(&rig);
+  assert_true(rig_until(&rig, has_begun, WITHIN_MS));
+  assert_int_equal(rig.size, 1);
+  assert_false(visit_seen(rig.visit)->said);
+  rig_again(&rig, "mqtt: connect; send 20; subscribe; send 01 02; silence");
+  assert_true(rig_secure(&rig, NULL));
+  rig_say(&rig, "\x10\x0c\0\x04MQTT\x04\x02\0\x3c\0\0", 14);
+  rig_expect(&rig, "\x20", 1, "what comes before the last wait");
+  rig_turn(&rig, 10);
+  assert_false(visit_seen(rig.visit)->begun);
+  rig_close(&rig);
+}
+
 /* --- TLS, spoiled ----------------------------------------------------------------------------- */
 
 static void tls_is_cut_after_exactly_so_many_bytes(void **state)
@@ -682,6 +713,7 @@ int main(void)
       cmocka_unit_test(a_wait_is_as_long_as_it_says),
       cmocka_unit_test(a_flood_pauses_when_nobody_reads_and_comes_whole),
       cmocka_unit_test(a_flood_ends_with_its_client),
+      cmocka_unit_test(who_was_sent_some_of_it_is_known),
       cmocka_unit_test(tls_is_cut_after_exactly_so_many_bytes),
       cmocka_unit_test(records_are_dropped_doubled_and_swapped),
       cmocka_unit_test(exactly_one_bit_is_flipped),
