@@ -14,10 +14,12 @@
 #include "base/terminal.h"
 #include "cli/verbs.h"
 #include "gauntlet/gauntlet.h"
+#include "gauntlet/guest_table.h"
 #include "gauntlet/reports.h"
 #include "gauntlet/session.h"
 #include "gauntlet/standards.h"
 #include "net/permit.h"
+#include "report/painter.h"
 
 struct gauntlet_line {
   bool self, list, quiet, verbose;
@@ -26,7 +28,7 @@ struct gauntlet_line {
   uint64_t ports, absent_s, give_up_s;
   struct args_texts wanted, more;
   uint64_t jobs, patience_s;
-  unsigned versions;
+  unsigned versions, layers;
 };
 
 static const struct gauntlet_line defaults = {
@@ -43,6 +45,23 @@ static int take_version(const struct args_option *option, char *value, void *to,
   }
   return error_set(error, EXIT_CODE_USAGE, "'%s' is no --%s: give 1.0, 1.1, 1.2 or 1.3", value,
                    option->name);
+}
+
+static int take_layer(const struct args_option *option, char *value, void *to, struct error *error)
+{
+  for (int layer = CASE_TLS; layer <= CASE_HTTPS; layer++) {
+    if (strcmp(value, case_layer_word((enum case_layer) layer)) != 0) continue;
+    *(unsigned *) to |= 1u << layer;
+    return 0;
+  }
+  return error_set(error, EXIT_CODE_USAGE, "'%s' is no --%s: give tls, mqtt or https", value,
+                   option->name);
+}
+
+static void say_layers(void (*say)(void *ctx, const char *word), void *ctx)
+{
+  for (int layer = CASE_TLS; layer <= CASE_HTTPS; layer++)
+    say(ctx, case_layer_word((enum case_layer) layer));
 }
 
 static void say_versions(void (*say)(void *ctx, const char *word), void *ctx)
@@ -81,6 +100,8 @@ static const struct args_option options[] = {
      TO(wanted), .most = ARGS_TEXTS_MAX},
     {"tls", "VERSION", "in this version only: 1.2, 1.3", take_version, TO(versions),
      .words = say_versions},
+    {"layer", "WORD", "cases of this layer only: tls, mqtt, https", take_layer, TO(layers),
+     .words = say_layers},
     {"cases", "FILE", "cases of your own, beside those that came with the program", args_texts,
      TO(more), .most = ARGS_TEXTS_MAX},
     {"name", "HOST", "what the client calls its broker (default localhost); it must lead here",
@@ -204,7 +225,7 @@ static int tell(const struct gauntlet_line *line, struct report *report, const c
 static unsigned layers_of(const struct gauntlet_line *line)
 {
   bool downloads = line->https || (line->command != NULL && strstr(line->command, "{url}") != NULL);
-  if (line->self) return 0;
+  if (line->self || line->layers != 0) return line->layers;
   return 1u << CASE_TLS | 1u << (downloads ? CASE_HTTPS : CASE_MQTT);
 }
 
@@ -266,7 +287,18 @@ static int take_address(const struct gauntlet_line *line, struct sockaddr_in *ou
 static void say_line(void *ctx, const char *text)
 {
   (void) ctx;
+  if (terminal_paints(STDERR_FILENO)) painter_clear(stderr);
   fprintf(stderr, "%s\n", text);
+}
+
+static void show_guests(void *ctx, const struct guest *guests, size_t count)
+{
+  char text[16384];
+  struct terminal terminal;
+  (void) ctx;
+  if (!terminal_look(STDERR_FILENO, &terminal) || !terminal.ready) return;
+  size_t lines = guest_table(guests, count, terminal.columns, terminal.rows, text, sizeof text);
+  painter_show(stderr, text, lines);
 }
 
 /* Each device has a report of its own; the exit code is that of the worst. */
@@ -310,10 +342,12 @@ static int listen_gauntlet(const struct gauntlet_line *line, const struct cases 
       .absent_ms = (uint32_t) line->absent_s * 1000,
       .give_up_ms = (uint32_t) line->give_up_s * 1000,
       .say = line->quiet ? NULL : say_line,
+      .show = line->quiet || !terminal_paints(STDERR_FILENO) ? NULL : show_guests,
   };
   if (outcome == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory");
   int result = take_address(line, &session.address, error);
   if (result == 0) result = session_run(&session, outcome, error);
+  if (session.show != NULL) painter_clear(stderr);
   if (result == 0) result = tell_guests(line, outcome, standards, error);
   session_free(outcome);
   free(outcome);

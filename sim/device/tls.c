@@ -115,6 +115,9 @@ static int configure(struct device_tls *tls, const struct device_profile *profil
   mbedtls_ssl_conf_sig_algs(config, signatures);
   mbedtls_ssl_conf_cert_profile(config, &certificate_profile);
   mbedtls_ssl_conf_authmode(config, MBEDTLS_SSL_VERIFY_REQUIRED);
+  /* the build has no other: a resumption without a key exchange would have no forward secrecy */
+  mbedtls_ssl_conf_tls13_key_exchange_modes(config,
+                                            MBEDTLS_SSL_TLS1_3_KEY_EXCHANGE_MODE_EPHEMERAL_ALL);
   mbedtls_ssl_conf_rng(config, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
   mbedtls_ssl_conf_verify(config, note_certificate, tls);
   mbedtls_ssl_conf_session_tickets(config, profile->resume != DEVICE_RESUME_NO

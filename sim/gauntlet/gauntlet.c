@@ -37,8 +37,9 @@ struct run {
 
 static bool is_wanted(const struct gauntlet_options *options, const struct gauntlet_case *c)
 {
+  if (c->control) return true;
   if (options->layers != 0 && (options->layers >> c->layer & 1) == 0) return false;
-  if (options->wanted_count == 0 || c->control) return true;
+  if (options->wanted_count == 0) return true;
   for (size_t i = 0; i < options->wanted_count; i++)
     if (cases_find(options->cases, options->wanted[i]) == c) return true;
   return false;

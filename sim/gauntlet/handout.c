@@ -4,13 +4,20 @@
 
 #include <arpa/inet.h>
 #include <openssl/x509.h>
+#include <psa/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/files.h"
+#include "base/secret.h"
+#include "device/platform.h"
+#include "fleetsim/nvm.h"
+#include "gauntlet/own_page.h"
 #include "pki/certificate.h"
 #include "pki/key.h"
+#include "pki/secret.h"
 
 struct handing {
   const char *folder;
@@ -104,6 +111,61 @@ static int write_client(struct handing *h, struct error *error)
   return pki_key_replace(path, h->credentials->client_key, error);
 }
 
+/* --- A page of memory for our own client, as the firmware of bench/m4 has it ------------------- */
+
+static int read_memory(void *ctx, uint32_t offset, void *out, size_t size)
+{
+  if (offset > DEVICE_NVM_PAGE_SIZE || size > DEVICE_NVM_PAGE_SIZE - offset) return -1;
+  memcpy(out, (const uint8_t *) ctx + offset, size);
+  return 0;
+}
+
+static int write_memory(void *ctx, uint32_t offset, const void *data, size_t size)
+{
+  if (offset > DEVICE_NVM_PAGE_SIZE || size > DEVICE_NVM_PAGE_SIZE - offset) return -1;
+  memcpy((uint8_t *) ctx + offset, data, size);
+  return 0;
+}
+
+static int draw_bytes(void *ctx, uint8_t *out, size_t size)
+{
+  (void) ctx;
+  return getrandom(out, size, 0) == (ssize_t) size ? 0 : -1;
+}
+
+static enum device_update flash_page(struct handing *h, uint8_t page[DEVICE_NVM_PAGE_SIZE])
+{
+  const struct credentials *credentials = h->credentials;
+  const struct gauntlet_case *defaults = credentials->defaults;
+  const struct device_host host = {
+      .ctx = page, .random = draw_bytes, .nvm_read = read_memory, .nvm_write = write_memory};
+  struct device_platform platform = {.host = &host, .unix_s = credentials->setting.now_unix_s};
+  X509 *anchors[CASE_NAMES_MAX];
+  enum device_update update = DEVICE_UPDATE_COUNT;
+  for (size_t i = 0; i < defaults->trusts.count; i++)
+    anchors[i] = credentials->kept.x509[case_find(defaults, defaults->trusts.name[i])];
+  memset(page, 0xff, DEVICE_NVM_PAGE_SIZE);
+  device_platform_enter(&platform);
+  if (psa_crypto_init() == PSA_SUCCESS)
+    update = own_page_flash(&host, CREDENTIALS_CLIENT, credentials->client_key, credentials->client,
+                            anchors, defaults->trusts.count);
+  device_platform_leave();
+  return update;
+}
+
+static int write_page(struct handing *h, struct error *error)
+{
+  char path[FILES_PATH_MAX];
+  uint8_t page[DEVICE_NVM_PAGE_SIZE];
+  if (flash_page(h, page) != DEVICE_UPDATE_COMMITTED)
+    return error_set(error, EXIT_CODE_INTERNAL, "a device's memory cannot be made");
+  int result = files_join(path, h->folder, "nvm.bin", error) != 0
+                   ? -1
+                   : pki_secret_replace(path, page, sizeof page, error);
+  secret_wipe(page, sizeof page);
+  return result;
+}
+
 int handout_write(const char *folder, const struct credentials *credentials,
                   const struct sockaddr_in *address, struct error *error)
 {
@@ -111,5 +173,5 @@ int handout_write(const char *folder, const struct credentials *credentials,
   if (files_make_folder(folder, 0700, error) != 0 || write_header(&h, error) != 0 ||
       write_address(&h, address, error) != 0)
     return -1;
-  return write_client(&h, error);
+  return write_client(&h, error) != 0 ? -1 : write_page(&h, error);
 }

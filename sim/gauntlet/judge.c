@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { NOT_EXECUTABLE = 126, NOT_FOUND = 127 }; /* what a shell says of a command */
+
 #define FLAW(symbol) (1u << CASE_FLAW_##symbol)
 
 /* --- Adding up -------------------------------------------------------------------------------- */
@@ -205,12 +207,14 @@ static void judge_refusal(struct trial_result *result)
     describe_leak(result->c->layer, &result->seen, seen, sizeof seen);
     say_why(result, VERDICT_FAIL, "%s", seen);
     break;
-  case CONDUCT_HUNG:
+  case CONDUCT_HUNG: /* a lie of another kind would have been believed at once */
     if ((result->c->flaws & waits) != 0)
       say_why(result, VERDICT_FAIL, "it had not given up when the time was up");
+    else if (result->c->layer == CASE_TLS)
+      say_why(result, VERDICT_PASS, "it gave nothing away, and had not gone when the time was up");
     else
       say_why(result, VERDICT_NOT_SHOWN,
-              "it had sent nothing and not gone when the time was up: give it more (--patience)");
+              "it had not gone when the time was up: give it more (--patience)");
     break;
   default: break;
   }
@@ -243,16 +247,31 @@ static void judge_either(struct trial_result *result)
           result->conduct == CONDUCT_ACCEPTED ? "it was content: both are right" : seen);
 }
 
+/* Who never came: what a command said on its end is the best that there is. */
+static void judge_absence(struct trial_result *result)
+{
+  const struct observation *seen = &result->seen;
+  bool quoted = seen->said_last[0] != '\0';
+  const char *what =
+      seen->connections == 0 ? "it never connected" : "it connected, and sent no ClientHello";
+  if (seen->ended && (seen->status == NOT_FOUND || seen->status == NOT_EXECUTABLE))
+    say_why(result, VERDICT_NOT_SHOWN, "the command cannot be run: %s",
+            quoted ? seen->said_last : "the shell finds no such program");
+  else if (seen->ended && quoted)
+    say_why(result, VERDICT_NOT_SHOWN, "%s: it ended with exit code %d and said '%s'", what,
+            seen->status, seen->said_last);
+  else if (seen->ended && seen->failure[0] == '\0')
+    say_why(result, VERDICT_NOT_SHOWN, "%s: it ended with exit code %d", what, seen->status);
+  else
+    say_why(result, VERDICT_NOT_SHOWN, "%s", what);
+}
+
 /* Where it did not come to what the case is about. */
 static bool judge_nothing(struct trial_result *result)
 {
   const struct observation *seen = &result->seen;
   switch (result->conduct) {
-  case CONDUCT_NONE:
-    say_why(result, VERDICT_NOT_SHOWN, "%s",
-            seen->connections == 0 ? "it never connected"
-                                   : "it connected, and sent no ClientHello");
-    return true;
+  case CONDUCT_NONE: judge_absence(result); return true;
   case CONDUCT_UNSERVED:
     say_why(result, VERDICT_NOT_OFFERED, "it offers nothing that this server could take (%s)",
             seen->unserved_why);

@@ -63,8 +63,11 @@ void report_lies(const struct report *report, struct report_lies *out)
 {
   memset(out, 0, sizeof *out);
   for (size_t i = 0; i < report->count; i++) {
-    out->told += is_lie(&report->result[i]);
-    out->believed += report_fooled(&report->result[i]);
+    const struct trial_result *trial = &report->result[i];
+    out->told += is_lie(trial);
+    out->believed += report_fooled(trial);
+    out->allowed +=
+        is_lie(trial) && trial->verdict == VERDICT_WARN && trial->conduct == CONDUCT_ACCEPTED;
   }
 }
 
@@ -104,8 +107,23 @@ bool report_proven(const struct report *report)
   return false;
 }
 
+const struct trial_result *report_missing(const struct report *report, unsigned *count)
+{
+  const struct trial_result *first = NULL;
+  *count = 0;
+  for (size_t i = 0; i < report->count; i++) {
+    const struct trial_result *trial = &report->result[i];
+    bool missing = trial->verdict == VERDICT_NOT_SHOWN && trial->c->severity == CASE_HIGH &&
+                   trial->c->clients == CASE_REFUSE;
+    if (missing && first == NULL) first = trial;
+    *count += missing;
+  }
+  return first;
+}
+
 enum exit_code report_exit_code(const struct report *report)
 {
+  unsigned missing;
   bool let_in = is_let_in(report);
   if (report->interrupted) return EXIT_CODE_INTERRUPTED;
   for (size_t i = 0; i < report->count; i++) {
@@ -114,5 +132,6 @@ enum exit_code report_exit_code(const struct report *report)
         (let_in || report_fooled(trial)))
       return EXIT_CODE_FAIL;
   }
-  return report_proven(report) ? EXIT_CODE_PASS : EXIT_CODE_SETUP;
+  bool whole = report_missing(report, &missing) == NULL;
+  return whole && report_proven(report) ? EXIT_CODE_PASS : EXIT_CODE_SETUP;
 }

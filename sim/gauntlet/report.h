@@ -56,9 +56,10 @@ struct report_check {
 
 void report_check(const struct report *report, enum case_flaw flaw, struct report_check *out);
 
-/* Trials that were judged and that any careful client refuses, and those of them that it believed. */
+/* Trials that were judged and that any careful client refuses; those of them that it believed, and
+ * those that it believed as its owner decided (WARN). */
 struct report_lies {
-  unsigned told, believed;
+  unsigned told, believed, allowed;
 };
 
 void report_lies(const struct report *report, struct report_lies *out);
@@ -78,8 +79,13 @@ const char *report_flaw_sentence(enum case_flaw flaw);
  * what follows from the worst of them; or why nothing is shown. */
 void report_headline(const struct report *report, char *out, size_t size);
 
-/* EXIT_CODE_FAIL where a case of high severity was failed, SETUP where nothing was proven, else
- * PASS; INTERRUPTED. */
+/* Trials of high severity that were to show a refusal and did not come to it: how many, and the first
+ * (NULL: none). */
+const struct trial_result *report_missing(const struct report *report, unsigned *count);
+
+/* EXIT_CODE_FAIL where a case of high severity was failed; SETUP where nothing was proven, or where
+ * one of high severity was not shown, as a verdict on the rest is none on that; else PASS;
+ * INTERRUPTED. */
 enum exit_code report_exit_code(const struct report *report);
 
 #endif

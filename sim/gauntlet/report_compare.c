@@ -35,23 +35,22 @@ static int rank_of(const json_t *trial)
   return -1;
 }
 
+/* Of two that show nothing, why they do not is no change of the client's. */
 static enum report_state judge_verdicts(const json_t *a, const json_t *b, char *change, size_t size)
 {
   int was = rank_of(a), is = rank_of(b);
-  bool shown = was >= 0, shows = is >= 0;
-  const char *word = shows && is == 2               ? "newly failed"
-                     : shows && is == 1 && was < is ? "newly warned of"
-                     : shown && shows && was == 2   ? "mended"
-                     : shown && shows               ? "passed now"
-                     : shows                        ? "shown now"
-                     : shown                        ? "not shown any more"
-                                                    : "not shown for another reason";
+  bool offered = !report_json_says(b, "verdict", verdict_word(VERDICT_NOT_OFFERED));
+  if (was < 0 && is < 0) return REPORT_SAME;
+  const char *word = is == 2    ? "newly failed"
+                     : is > was ? is == 1 && was == 0 ? "newly warned of" : "shown now"
+                     : is < 0   ? offered ? "not shown any more" : "not offered any more"
+                     : was == 2 ? "mended"
+                                : "passed now";
   snprintf(change, size, "%s", word);
-  if (report_json_says(b, "verdict", verdict_word(VERDICT_NOT_OFFERED)))
-    snprintf(change, size, "not offered any more");
-  if (shows && is == 2) return REPORT_WORSE;
-  if (shown && shows) return is > was ? REPORT_WORSE : REPORT_BETTER;
-  return shown ? REPORT_UNCLEAR : REPORT_CHANGED;
+  if (is == 2) return REPORT_WORSE;
+  if (was < 0) return REPORT_CHANGED;
+  if (is < 0) return REPORT_UNCLEAR;
+  return is > was ? REPORT_WORSE : REPORT_BETTER;
 }
 
 static const json_t *seen_of(const json_t *trial, const char *key)
@@ -72,7 +71,7 @@ static const char *alert_text(const json_t *trial, char out[32])
 
 static bool moved_in_time(const json_t *a, const json_t *b)
 {
-  const json_t *was = seen_of(a, "gave_up_ms"), *is = seen_of(b, "gave_up_ms");
+  const json_t *was = report_gave_up(a), *is = report_gave_up(b);
   double from = json_number_value(was), to = json_number_value(is);
   double low = from < to ? from : to, high = from < to ? to : from;
   return json_is_number(was) && json_is_number(is) && high - low > SLOWER_MS &&
@@ -91,9 +90,8 @@ enum report_state report_compare_trials(const json_t *a, const json_t *b, char *
   else if (strcmp(alert_text(a, was), alert_text(b, is)) != 0)
     snprintf(change, size, "%s, was %s", is, was);
   else if (moved_in_time(a, b))
-    snprintf(change, size, "gives up after %s, was %s",
-             report_ms_text(seen_of(b, "gave_up_ms"), is),
-             report_ms_text(seen_of(a, "gave_up_ms"), was));
+    snprintf(change, size, "gives up after %s, was %s", report_ms_text(report_gave_up(b), is),
+             report_ms_text(report_gave_up(a), was));
   return change[0] != '\0' ? REPORT_CHANGED : REPORT_SAME;
 }
 

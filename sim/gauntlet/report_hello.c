@@ -1,6 +1,6 @@
 /* The ClientHellos of a report, each that is unlike those before once: its facts for programs and
  * as lines for people, and what stands out. What differs at every connection (its random, the
- * numbers of GREASE) is in neither. */
+ * numbers of GREASE) is in neither, and the name that it asks for is the case's. */
 #define _POSIX_C_SOURCE 200809L
 #include <stdlib.h>
 #include <string.h>
@@ -68,42 +68,59 @@ static json_t *shown_json(const struct hello *hello)
 
 static json_t *one_hello(const struct hello *hello, json_t *facts)
 {
-  return json_pack("{s:i, s:o, s:O, s:o}", "trials", 0, "stands_out", findings_json(hello), "facts",
-                   facts, "shown", shown_json(hello));
+  return json_pack("{s:i, s:{}, s:o, s:O, s:o}", "trials", 0, "layers", "stands_out",
+                   findings_json(hello), "facts", facts, "shown", shown_json(hello));
 }
 
-/* The index of these facts in the list; its size: they are not there. */
+/* What is the case's doing, or follows from it, is no difference of the client's. */
+static json_t *own_facts(const json_t *facts)
+{
+  static const char *const not_own[] = {"server_name", "bytes", "message_bytes"};
+  json_t *own = json_copy((json_t *) facts);
+  for (size_t n = 0; own != NULL && n < sizeof not_own / sizeof *not_own; n++)
+    (void) json_object_del(own, not_own[n]);
+  return own;
+}
+
+/* The index of a hello that is alike; the size of the list: there is none. */
 static size_t find_facts(const json_t *hellos, const json_t *facts)
 {
   size_t at = 0;
-  while (at < json_array_size(hellos) &&
-         !json_equal(json_object_get(json_array_get(hellos, at), "facts"), facts))
-    at++;
+  json_t *own = own_facts(facts);
+  for (; at < json_array_size(hellos); at++) {
+    json_t *other = own_facts(json_object_get(json_array_get(hellos, at), "facts"));
+    bool alike = json_equal(own, other) != 0;
+    json_decref(other);
+    if (alike) break;
+  }
+  json_decref(own);
   return at;
 }
 
-static bool count_trial(json_t *hellos, size_t at)
+static bool raise_count(json_t *object, const char *key)
 {
-  json_t *hello = json_array_get(hellos, at);
-  json_int_t trials = json_integer_value(json_object_get(hello, "trials")) + 1;
-  return json_object_set_new(hello, "trials", json_integer(trials)) == 0;
+  json_int_t count = json_integer_value(json_object_get(object, key)) + 1;
+  return json_object_set_new(object, key, json_integer(count)) == 0;
 }
 
 /* NULL: no memory. */
-static json_t *add_hello(json_t *hellos, const struct hello *hello, json_int_t *which)
+static json_t *add_hello(json_t *hellos, const struct trial_result *trial, json_int_t *which)
 {
-  json_t *facts = hello_json(hello);
+  json_t *facts = hello_json(&trial->seen.hello);
   size_t at = find_facts(hellos, facts);
   if (facts == NULL) {
     json_decref(hellos);
     return NULL;
   }
   if (at == json_array_size(hellos) && at < HELLOS_MAX)
-    hellos = report_json_and(hellos, one_hello(hello, facts));
+    hellos = report_json_and(hellos, one_hello(&trial->seen.hello, facts));
   json_decref(facts);
   if (hellos == NULL || at == HELLOS_MAX) return hellos;
   *which = (json_int_t) at;
-  if (count_trial(hellos, at)) return hellos;
+  json_t *hello = json_array_get(hellos, at);
+  if (raise_count(hello, "trials") &&
+      raise_count(json_object_get(hello, "layers"), case_layer_word(trial->c->layer)))
+    return hellos;
   json_decref(hellos);
   return NULL;
 }
@@ -114,7 +131,7 @@ json_t *report_hellos_json(const struct report *report, json_int_t *which)
   for (size_t i = 0; i < report->count; i++) {
     which[i] = -1;
     if (hellos != NULL && report->result[i].seen.has_hello)
-      hellos = add_hello(hellos, &report->result[i].seen.hello, &which[i]);
+      hellos = add_hello(hellos, &report->result[i], &which[i]);
   }
   return hellos;
 }

@@ -93,7 +93,7 @@ static void page_tiles(const json_t *tree, FILE *out)
   fputs("<dl class=\"tiles\">\n", out);
   snprintf(value, sizeof value, "%.0f of 100", json_number_value(score));
   page_tile(out, "score", json_is_number(score) ? value : "none",
-            json_is_number(score) ? "by severity: 10, 3, 1" : "nothing was proven");
+            json_is_number(score) ? "high weighs 10, medium 3, low 1" : "nothing was proven");
   snprintf(value, sizeof value, "%.0f of %.0f", report_json_number(lies, "believed"),
            report_json_number(lies, "told"));
   page_tile(out, "lies believed", value, "");
@@ -117,7 +117,8 @@ static void page_first(const json_t *tree, FILE *out)
           report_json_number(json_object_get(tree, "tally"), "trials"),
           json_object_size(json_object_get(tree, "cases")), report_json_number(tree, "duration_s"));
   report_html_text(out, "", report_json_text(tree, "started"), "</p>\n");
-  if (command[0] != '\0') report_html_text(out, "<code class=\"command\">", command, "</code>\n");
+  if (command[0] != '\0' && strcmp(command, report_json_text(tree, "client")) != 0)
+    report_html_text(out, "<code class=\"command\">", command, "</code>\n");
   fprintf(out, "<div class=\"verdict\"><span class=\"word\">%s</span>", word);
   report_html_text(out, "<p class=\"sentence\">", report_json_text(tree, "message"),
                    "</p></div>\n");
@@ -149,26 +150,31 @@ static void page_lacks(const json_t *tree, FILE *out)
 static void page_clauses(const json_t *about, FILE *out)
 {
   const json_t *clauses = json_object_get(about, "clauses");
+  if (json_array_size(clauses) > 0) fputs("<span class=\"quiet\">", out);
   for (size_t c = 0; c < json_array_size(clauses); c++) {
     const char *clause = json_string_value(json_array_get(clauses, c));
-    report_html_text(out, "<span class=\"quiet\">", clause != NULL ? clause : "", "</span>");
+    report_html_text(out, c > 0 ? "; " : "", clause != NULL ? clause : "", "");
   }
+  if (json_array_size(clauses) > 0) fputs("</span>", out);
 }
 
-static void page_attention(const struct report_row *row, FILE *out)
+/* A policy is the built-in device's: of others it says nothing. */
+static void page_attention(const json_t *tree, const struct report_row *row, FILE *out)
 {
   char end[160];
   const char *policy = report_json_text(row->about, "policy");
+  bool own = report_json_says(tree, "target", "self");
   report_html_text(out, "<tr><th scope=\"row\">", report_json_text(row->about, "name"), "</th>");
   fputs("<td data-label=\"severity\">", out);
   report_html_tag(out, report_json_text(row->about, "severity"));
   fputs("</td>", out);
-  page_cell(out, "TLS", row->tls);
+  report_html_text(out, "<td class=\"keep\" data-label=\"TLS\">", row->tls, "</td>");
   report_html_text(out, "<td data-label=\"seen\">", report_json_text(row->trial, "why"), "");
   report_html_text(out, "<span class=\"quiet\">", report_end_text(row->trial, end, sizeof end),
                    "</span></td>");
   report_html_text(out, "<td data-label=\"the case\">", report_json_text(row->about, "why"), "");
-  if (policy[0] != '\0') report_html_text(out, "<span class=\"quiet\">", policy, "</span>");
+  if (own && policy[0] != '\0' && !report_json_says(row->trial, "why", policy))
+    report_html_text(out, "<span class=\"quiet\">", policy, "</span>");
   report_html_text(out, "</td><td data-label=\"reference\">",
                    report_json_text(row->about, "reference"), "");
   page_clauses(row->about, out);
@@ -183,11 +189,12 @@ static void page_verdict(const json_t *tree, enum verdict verdict, const char *t
   if (rows.count > 0)
     fprintf(out,
             "<section><h2>%s</h2>\n<p class=\"lead\">%s</p>\n<div class=\"panel %s\">"
-            "<table class=\"cards\"><thead><tr><th>case</th><th>severity</th><th>TLS</th>"
+            "<table class=\"cards\"><thead><tr><th>case</th><th>severity</th>"
+            "<th class=\"keep\">TLS</th>"
             "<th>what was seen</th><th>what the case is</th><th>reference, clauses</th></tr>"
             "</thead><tbody>\n",
             title, lead, tone_of(verdict_word(verdict)));
-  for (size_t r = 0; r < rows.count; r++) page_attention(&rows.row[r], out);
+  for (size_t r = 0; r < rows.count; r++) page_attention(tree, &rows.row[r], out);
   if (rows.count > 0) fputs("</tbody></table></div></section>\n", out);
   report_rows_free(&rows);
 }
@@ -201,7 +208,8 @@ static void page_trial(const json_t *tree, const json_t *trial, FILE *out)
                    json_object_get(json_object_get(tree, "cases"), report_json_text(trial, "case")),
                *seen = json_object_get(trial, "seen");
   report_html_text(out, "<tr><th scope=\"row\">", report_json_text(trial, "case"), "</th>");
-  page_cell(out, "TLS", report_json_text(trial, "tls"));
+  report_html_text(out, "<td class=\"keep\" data-label=\"TLS\">", report_json_text(trial, "tls"),
+                   "</td>");
   fputs("<td data-label=\"verdict\">", out);
   report_html_tag(out, report_json_text(trial, "verdict"));
   fputs("</td>", out);
@@ -209,7 +217,7 @@ static void page_trial(const json_t *tree, const json_t *trial, FILE *out)
   page_cell(out, "conduct", report_json_text(trial, "conduct"));
   page_cell(out, "seen", report_json_text(trial, "why"));
   page_cell(out, "alert", report_json_text(json_object_get(seen, "alert"), "name"));
-  page_cell(out, "gave up after", report_ms_text(json_object_get(seen, "gave_up_ms"), ms));
+  page_cell(out, "gave up after", report_ms_text(report_gave_up(trial), ms));
   snprintf(bytes, sizeof bytes, "%.0f", report_json_number(seen, "application_bytes"));
   page_cell(out, "bytes told", bytes);
   fputs("</tr>\n", out);
@@ -219,7 +227,7 @@ static void page_all(const json_t *tree, FILE *out)
 {
   const json_t *trials = json_object_get(tree, "trials");
   fputs("<section><h2>All trials</h2>\n<div class=\"panel\"><table class=\"cards\"><thead><tr>"
-        "<th>case</th><th>TLS</th><th>verdict</th><th>severity</th><th>conduct</th>"
+        "<th>case</th><th class=\"keep\">TLS</th><th>verdict</th><th>severity</th><th>conduct</th>"
         "<th>what was seen</th><th>alert</th><th>gave up after</th><th>bytes told</th></tr>"
         "</thead><tbody>\n",
         out);

@@ -18,8 +18,9 @@ static void page_findings(const json_t *hello, FILE *out)
 static void page_hello(const json_t *hello, FILE *out)
 {
   const json_t *shown = json_object_get(hello, "shown");
-  fprintf(out, "<div class=\"panel\"><dl class=\"facts\">\n<dt>seen in</dt><dd>%.0f trials</dd>\n",
-          report_json_number(hello, "trials"));
+  char trials[128];
+  fprintf(out, "<div class=\"panel\"><dl class=\"facts\">\n<dt>seen in</dt><dd>%s</dd>\n",
+          report_hello_trials(hello, trials));
   for (size_t l = 0; l < json_array_size(shown); l++) {
     const json_t *line = json_array_get(shown, l);
     report_html_text(out, "<dt>", report_json_text(line, "label"), "</dt>");
@@ -29,15 +30,31 @@ static void page_hello(const json_t *hello, FILE *out)
   fputs("</dl></div>\n", out);
 }
 
+/* Those of a few trials alone are folded away. */
+static size_t page_hellos_of(const json_t *tree, bool usual, FILE *out)
+{
+  size_t count = 0;
+  const json_t *hellos = json_object_get(tree, "hellos");
+  for (size_t h = 0; h < json_array_size(hellos); h++) {
+    const json_t *hello = json_array_get(hellos, h);
+    if (report_is_usual(tree, hello) != usual) continue;
+    if (out != NULL) page_hello(hello, out);
+    count++;
+  }
+  return count;
+}
+
 static void page_hellos(const json_t *tree, FILE *out)
 {
-  const json_t *hellos = json_object_get(tree, "hellos");
-  size_t count = json_array_size(hellos);
-  if (count == 0) return;
-  fprintf(out, "<section><h2>Its TLS</h2>\n<p class=\"lead\">What its ClientHello says%s.</p>\n",
-          count > 1 ? "; it has sent several that differ" : "");
-  for (size_t h = 0; h < count; h++) page_hello(json_array_get(hellos, h), out);
-  fputs("</section>\n", out);
+  size_t others = page_hellos_of(tree, false, NULL);
+  if (report_usual_hello(tree) == NULL) return;
+  fputs("<section><h2>Its TLS</h2>\n<p class=\"lead\">What its ClientHello says.</p>\n", out);
+  page_hellos_of(tree, true, out);
+  if (others > 0)
+    fprintf(out, "<details><summary>%zu more that differ, each in a few trials</summary>\n",
+            others);
+  if (others > 0) page_hellos_of(tree, false, out);
+  fputs(others > 0 ? "</details></section>\n" : "</section>\n", out);
 }
 
 /* --- Times ------------------------------------------------------------------------------------ */

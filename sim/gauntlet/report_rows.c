@@ -104,11 +104,17 @@ const char *report_ms_text(const json_t *ms, char out[32])
   return out;
 }
 
+const json_t *report_gave_up(const json_t *trial)
+{
+  bool refused = report_json_says(trial, "conduct", conduct_word(CONDUCT_REFUSED));
+  return refused ? json_object_get(json_object_get(trial, "seen"), "gave_up_ms") : NULL;
+}
+
 const char *report_end_text(const json_t *trial, char *out, size_t size)
 {
   char ms[32];
   const json_t *seen = json_object_get(trial, "seen"), *alert = json_object_get(seen, "alert"),
-               *gave_up = json_object_get(seen, "gave_up_ms");
+               *gave_up = report_gave_up(trial);
   int used = 0;
   out[0] = '\0';
   if (json_is_object(alert))
@@ -140,4 +146,26 @@ const json_t *report_usual_hello(const json_t *tree)
       usual = hello;
   }
   return usual;
+}
+
+bool report_is_usual(const json_t *tree, const json_t *hello)
+{
+  double all = (double) json_array_size(json_object_get(tree, "trials"));
+  return hello == report_usual_hello(tree) || 10 * report_json_number(hello, "trials") >= all;
+}
+
+const char *report_hello_trials(const json_t *hello, char out[128])
+{
+  double trials = report_json_number(hello, "trials");
+  const json_t *layers = json_object_get(hello, "layers");
+  int used = snprintf(out, 128, "%.0f trial%s", trials, trials == 1 ? "" : "s");
+  const char *before = ": ";
+  for (unsigned l = CASE_TLS; l <= CASE_HTTPS; l++) {
+    const char *word = case_layer_word((enum case_layer) l);
+    double of_it = report_json_number(layers, word);
+    if (of_it == 0 || used >= 100) continue;
+    used += snprintf(out + used, 128 - (size_t) used, "%s%.0f %s", before, of_it, word);
+    before = ", ";
+  }
+  return out;
 }

@@ -30,12 +30,21 @@ unsigned report_nth(const json_t *trials, size_t at);
 /* "1.30 s", "12.5 ms", or "-" of null, as people read it. Returns `out`. */
 const char *report_ms_text(const json_t *ms, char out[32]);
 
+/* How long a client took to refuse: "gave_up_ms" of the trial; NULL: it did not refuse. */
+const json_t *report_gave_up(const json_t *trial);
+
 /* What the client did about it at its end: "alert 48 (unknown CA), gave up after 1.2 ms"; "": nothing
  * that was seen. Returns `out`. */
 const char *report_end_text(const json_t *trial, char *out, size_t size);
 
 /* The ClientHello of the most trials; NULL: none has come. */
 const json_t *report_usual_hello(const json_t *tree);
+
+/* "52 trials: 50 tls, 2 mqtt". Returns `out`. */
+const char *report_hello_trials(const json_t *hello, char out[128]);
+
+/* Whether it is sent in a tenth of all trials or more: others are of a few cases. */
+bool report_is_usual(const json_t *tree, const json_t *hello);
 
 /* Whether a client always tries again after the same time, as far as enough of it was seen. */
 bool report_lacks_jitter(const json_t *tree);

@@ -62,6 +62,8 @@ static const char blocks[] =
     "tbody tr:last-child>*{border-bottom:0}"
     "td .quiet{display:block}"
     ".number{text-align:right;white-space:nowrap}"
+    ".keep{white-space:nowrap}"
+    "details{margin-top:1rem}summary{cursor:pointer;color:var(--soft)}"
     ".tag{display:inline-block;padding:0 .55rem;border:1px solid var(--edge);border-radius:1rem;"
     "color:var(--soft);font-size:.82rem;white-space:nowrap}"
     ".tag.bad,.tag.warn,.tag.good{border-color:var(--tone);color:var(--tone)}"

@@ -146,14 +146,40 @@ static void show_row(const struct report_row *row, const char *mark, bool with_w
   if (with_why) screen_paragraph(out, 21, report_json_text(row->trial, "why"));
 }
 
+static bool is_low(const struct report_row *row)
+{
+  return report_json_says(row->about, "severity", case_severity_word(CASE_LOW));
+}
+
+/* "name (1.2, 1.3)", behind others. */
+static void put_name(FILE *out, const struct report_row *row, bool first)
+{
+  fprintf(out, "%s%s", first ? "" : ", ", report_json_text(row->about, "name"));
+  if (strcmp(row->tls, "-") != 0) fprintf(out, " (%s)", row->tls);
+}
+
+/* Those of low severity, of many. */
+static void show_low(const struct report_rows *rows, const char *mark, FILE *out)
+{
+  char *text = NULL, label[SCREEN_CELL];
+  size_t size, count = 0;
+  FILE *page = open_memstream(&text, &size);
+  for (size_t r = 0; page != NULL && r < rows->count; r++)
+    if (is_low(&rows->row[r])) put_name(page, &rows->row[r], count++ == 0);
+  snprintf(label, sizeof label, "%-2slow     ", mark);
+  if (page != NULL && fclose(page) == 0 && count > 0) report_text_labelled(out, label, text);
+  free(text);
+}
+
 static void show_verdict(const json_t *tree, enum verdict verdict, const char *mark, FILE *out)
 {
   struct report_rows rows;
   if (report_rows_make(tree, verdict_word(verdict), &rows) != 0) return;
+  bool few = rows.count <= WHYS_MOST;
   for (size_t r = 0; r < rows.count; r++)
-    show_row(&rows.row[r], mark, rows.count <= WHYS_MOST, out);
-  if (rows.count > WHYS_MOST)
-    screen_line(out, "  what was seen in each of these: --verbose, report.html, results.json");
+    if (few || !is_low(&rows.row[r])) show_row(&rows.row[r], mark, few, out);
+  if (!few) show_low(&rows, mark, out);
+  if (!few) screen_line(out, "  what was seen in each: --verbose, report.html, results.json");
   report_rows_free(&rows);
 }
 
@@ -167,8 +193,7 @@ static void show_named(const struct report_rows *rows, size_t from, FILE *out)
   for (size_t r = from; page != NULL && r < rows->count; r++) {
     const struct report_row *row = &rows->row[r];
     if (!report_json_says(row->trial, "why", why)) continue;
-    fprintf(page, "%s%s", count++ > 0 ? ", " : "", report_json_text(row->about, "name"));
-    if (strcmp(row->tls, "-") != 0) fprintf(page, " (%s)", row->tls);
+    put_name(page, row, count++ == 0);
   }
   bool told = page != NULL && fclose(page) == 0;
   if (told && count <= WHYS_MOST)
@@ -187,13 +212,13 @@ static bool is_first_of_its_why(const struct report_rows *rows, size_t at)
 }
 
 /* One reason and all that it keeps open: a client that never came has one for all. */
-static void show_open(const json_t *tree, FILE *out)
+static void show_open(const json_t *tree, enum verdict verdict, const char *label, FILE *out)
 {
   struct report_rows rows;
-  if (report_rows_make(tree, verdict_word(VERDICT_NOT_SHOWN), &rows) != 0) return;
+  if (report_rows_make(tree, verdict_word(verdict), &rows) != 0) return;
   for (size_t r = 0; r < rows.count; r++) {
     if (!is_first_of_its_why(&rows, r)) continue;
-    report_text_labelled(out, "? not shown: ", report_json_text(rows.row[r].trial, "why"));
+    report_text_labelled(out, label, report_json_text(rows.row[r].trial, "why"));
     show_named(&rows, r, out);
   }
   report_rows_free(&rows);
@@ -237,7 +262,8 @@ void report_print(const json_t *tree, FILE *out, const struct report_extent *ext
   show_lacks(tree, out);
   show_verdict(tree, VERDICT_FAIL, "x", out);
   show_verdict(tree, VERDICT_WARN, "!", out);
-  show_open(tree, out);
+  show_open(tree, VERDICT_NOT_SHOWN, "? not shown: ", out);
+  show_open(tree, VERDICT_SKIPPED, "  skipped: ", out);
   if (extent->verbose) show_all(tree, out);
   fputc('\n', out);
   report_text_facts(tree, out, extent->verbose);

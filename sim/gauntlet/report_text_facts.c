@@ -27,7 +27,8 @@ static void show_findings(const json_t *hello, FILE *out)
 static void show_hello(const json_t *hello, FILE *out)
 {
   const json_t *lines = json_object_get(hello, "shown");
-  screen_line(out, "  its ClientHello, in %.0f trials:", report_json_number(hello, "trials"));
+  char trials[128];
+  screen_line(out, "  its ClientHello (%s)", report_hello_trials(hello, trials));
   for (size_t l = 0; l < json_array_size(lines); l++) {
     char label[SCREEN_CELL];
     const json_t *line = json_array_get(lines, l);
@@ -39,12 +40,16 @@ static void show_hello(const json_t *hello, FILE *out)
 
 static void show_hellos(const json_t *tree, FILE *out, bool verbose)
 {
-  const json_t *hellos = json_object_get(tree, "hellos"), *usual = report_usual_hello(tree);
-  size_t count = json_array_size(hellos);
-  for (size_t h = 0; verbose && h < count; h++) show_hello(json_array_get(hellos, h), out);
-  if (verbose || usual == NULL) return;
-  show_hello(usual, out);
-  if (count > 1) screen_line(out, "  %zu more that differ: --verbose, results.json", count - 1);
+  const json_t *hellos = json_object_get(tree, "hellos");
+  size_t left = 0;
+  for (size_t h = 0; h < json_array_size(hellos); h++) {
+    const json_t *hello = json_array_get(hellos, h);
+    if (verbose || report_is_usual(tree, hello))
+      show_hello(hello, out);
+    else
+      left++;
+  }
+  if (left > 0) screen_line(out, "  %zu more that differ: --verbose, results.json", left);
 }
 
 /* --- Times ------------------------------------------------------------------------------------ */

@@ -62,12 +62,12 @@ static unsigned lacking_throughout(const struct report *report, const struct tri
   return check.partly ? CASE_FLAW_COUNT : flaw;
 }
 
-/* The severest first; of equals those that say the most, and there the check that opens the most. */
+/* The severest first; of equals a crash, then those that say what follows, and of them the check that
+ * opens the most. */
 static unsigned weight_of(const struct report *report, const struct trial_result *trial)
 {
-  unsigned flaw = lacking_throughout(report, trial);
-  bool says_more = flaw < CASE_FLAW_COUNT || trial->seen.sanitizer;
-  return 1 + 100 * (unsigned) trial->c->severity + (says_more ? 50 : 0) + CASE_FLAW_COUNT - flaw;
+  return 1 + 100 * (unsigned) trial->c->severity + (trial->seen.sanitizer ? 50 : 0) +
+         CASE_FLAW_COUNT - lacking_throughout(report, trial);
 }
 
 /* Of those that fooled it, or of those that it failed otherwise; NULL: there is none. */
@@ -126,20 +126,25 @@ static const char *why_unproven(const struct report *report)
   return first != NULL && first->why[0] != '\0' ? first->why : "no trial was made that shows any";
 }
 
-static void tell_none(const struct report *report, unsigned told, char *out, size_t size)
+static void tell_none(const struct report *report, const struct report_lies *lies, char *out,
+                      size_t size)
 {
   unsigned open = count_of(report, VERDICT_NOT_SHOWN);
   char rest[64] = "";
   if (open > 0)
     snprintf(rest, sizeof rest, "; %u trial%s did not come to that", open, open == 1 ? "" : "s");
-  snprintf(out, size, "none of %u lies was believed%s", told, rest);
+  if (lies->allowed > 0)
+    snprintf(out, size, "%u of %u lies %s believed, as the client's owner decided%s", lies->allowed,
+             lies->told, lies->allowed == 1 ? "was" : "were", rest);
+  else
+    snprintf(out, size, "none of %u lies was believed%s", lies->told, rest);
 }
 
 static void tell_headline(const struct report *report, char *out, size_t size)
 {
   char rest[400];
   struct report_lies lies;
-  unsigned fails = count_of(report, VERDICT_FAIL);
+  unsigned missing, fails = count_of(report, VERDICT_FAIL);
   const struct trial_result *fooled = worst_of(report, true), *failed = worst_of(report, false);
   report_lies(report, &lies);
   if (fooled != NULL)
@@ -147,11 +152,14 @@ static void tell_headline(const struct report *report, char *out, size_t size)
              lies.believed == 1 ? "was" : "were", put_worst(report, fooled, lies.believed, rest));
   else if (!report_proven(report))
     snprintf(out, size, "nothing is shown: %s", why_unproven(report));
+  else if (report_missing(report, &missing) != NULL)
+    snprintf(out, size, "no lie was believed, but %u trial%s of high severity did not come to %s",
+             missing, missing == 1 ? "" : "s", missing == 1 ? "it" : "theirs");
   else if (failed != NULL)
     snprintf(out, size, "no lie was believed, but %u of %zu trials %s failed%s", fails,
              report->count, fails == 1 ? "was" : "were", put_worst(report, failed, fails, rest));
   else
-    tell_none(report, lies.told, out, size);
+    tell_none(report, &lies, out, size);
 }
 
 void report_headline(const struct report *report, char *out, size_t size)

@@ -21,7 +21,7 @@
 #include "gauntlet/visit.h"
 #include "relay/listener.h"
 
-enum { BEAT_MS = 50, CONTENT_MS = 400, VISITS_MAX = 2048, IMAGE_SIZE = 65536 };
+enum { BEAT_MS = 50, SHOW_BEATS = 10, CONTENT_MS = 400, VISITS_MAX = 2048, IMAGE_SIZE = 65536 };
 
 struct door {
   struct listener listener;
@@ -56,7 +56,8 @@ struct session {
   uint8_t image[IMAGE_SIZE];
   uint64_t began;
   double last_ms; /* when somebody came or went last */
-  bool prompted, ending, doors_closed;
+  unsigned beats;
+  bool prompted, ending;
 };
 
 static double now_of(const struct session *session)
@@ -308,6 +309,7 @@ static void on_beat(uv_timer_t *timer)
     look_after(call);
   }
   look_for_the_absent(session);
+  if (++session->beats % SHOW_BEATS == 0) show(session);
 }
 
 /* --- The begin -------------------------------------------------------------------------------- */

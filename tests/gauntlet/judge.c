@@ -97,12 +97,32 @@ static struct judge *judge_of(X509_STORE_CTX *chain)
   return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 }
 
+/* Whether an anchor or a certificate that was sent has the name of who should have issued the one at
+   fault: then it is no stranger's, but claims a signature that it does not have. */
+static bool claims_known_issuer(X509_STORE_CTX *chain)
+{
+  X509 *claimant = X509_STORE_CTX_get_current_cert(chain);
+  const X509_NAME *issuer = X509_get_issuer_name(claimant);
+  STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(chain);
+  STACK_OF(X509) *anchors = X509_STORE_CTX_get1_certs(chain, issuer);
+  bool is_known = sk_X509_num(anchors) > 0;
+  sk_X509_pop_free(anchors, X509_free);
+  for (int i = 0; i < sk_X509_num(sent) && !is_known; i++) {
+    X509 *one = sk_X509_value(sent, i);
+    is_known =
+        X509_cmp(one, claimant) != 0 && X509_NAME_cmp(X509_get_subject_name(one), issuer) == 0;
+  }
+  return is_known;
+}
+
 static int forgive(int is_right, X509_STORE_CTX *chain)
 {
   int error = X509_STORE_CTX_get_error(chain), depth = X509_STORE_CTX_get_error_depth(chain);
   struct judge *judge = judge_of(chain);
   if (is_right) return 1;
-  if (judge->skips & check_of(error, depth)) {
+  unsigned check = check_of(error, depth);
+  if (check == JUDGE_TRUST && claims_known_issuer(chain)) check = JUDGE_SIGNATURE;
+  if (judge->skips & check) {
     X509_STORE_CTX_set_error(chain, X509_V_OK);
     return 1;
   }
@@ -115,14 +135,10 @@ static int decide(X509_STORE_CTX *chain, void *unused)
 {
   (void) unused;
   struct judge *judge = judge_of(chain);
-  X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(chain);
   X509_STORE_CTX_set_verify_cb(chain, forgive);
   /* A level of 0, where the connection has it, is for the connection. */
-  X509_VERIFY_PARAM_set_auth_level(param, judge->skips & JUDGE_STRENGTH ? 0 : STRICT_LEVEL);
-  if (judge->skips & JUDGE_TRUST) { /* an impostor's own root, if sent, before ours of that name */
-    X509_VERIFY_PARAM_clear_flags(param, X509_V_FLAG_TRUSTED_FIRST);
-    X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_NO_ALT_CHAINS);
-  }
+  X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(chain),
+                                   judge->skips & JUDGE_STRENGTH ? 0 : STRICT_LEVEL);
   in_chain = true;
   int is_right = X509_verify_cert(chain);
   in_chain = false;
@@ -154,12 +170,13 @@ static bool set_strength(const struct judge *judge, SSL_CTX *ctx)
 {
   bool is_weak = judge->skips & JUDGE_STRENGTH, is_old = judge->skips & JUDGE_VERSION;
   int least = judge->least_tls ? judge->least_tls : is_old ? TLS1_VERSION : TLS1_2_VERSION;
-  const char *ciphers = is_weak ? "ALL:!aNULL:!eNULL" : is_old ? "ECDHE+HIGH:!aNULL" : "DEFAULT";
+  const char *ciphers = is_weak ? "ALL:eNULL:!aNULL" : is_old ? "ECDHE+HIGH:!aNULL" : "DEFAULT";
   SSL_CTX_set_security_level(ctx, is_weak || is_old ? 0 : STRICT_LEVEL);
   if (!SSL_CTX_set_min_proto_version(ctx, least)) return false;
   if (!SSL_CTX_set_max_proto_version(ctx, judge->most_tls)) return false;
   if (!SSL_CTX_set_cipher_list(ctx, ciphers)) return false;
   if (!is_weak && !is_old) return true;
+  if (is_weak && !SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384:P-192")) return false;
   return SSL_CTX_set1_sigalgs_list(ctx, is_weak ? WEAK_SIGNATURES : STRONG_SIGNATURES);
 }
 

@@ -131,12 +131,42 @@ static void a_client_that_waits_for_good_believes_nothing(void **state)
                   "can hold your device for good");
 }
 
+/* A self-signed leaf is refused for want of a root, whoever it is for. */
+static void a_lie_that_another_check_finds_shows_no_check(void **state)
+{
+  (void) state;
+  struct report_check check;
+  for (size_t i = 0; i < one->cases->count; i++)
+    if (one->cases->item[i]->flaws == 1u << CASE_FLAW_TRUST)
+      one->cases->item[i]->flaws |= 1u << CASE_FLAW_NAME;
+  fail_both("another-name", CONDUCT_ACCEPTED);
+  report_check(&one->report, CASE_FLAW_NAME, &check);
+  assert_int_equal(check.failed, 2);
+  assert_int_equal(check.judged, 4);
+  assert_false(check.partly);
+}
+
+/* At the same severity, what follows from a check that is not there says more than a case's name. */
+static void a_check_that_is_not_there_comes_before_a_hole(void **state)
+{
+  (void) state;
+  report_sample_fail(one, "self-signed-leaf", 12, CONDUCT_ACCEPTED);
+  fail_both("another-name", CONDUCT_ACCEPTED);
+  expect_headline("3 of 10 lies were believed: anybody with a certificate for another name can be "
+                  "your broker");
+}
+
 static void a_crash_is_told(void **state)
 {
   (void) state;
   report_sample_fail(one, "connack-refuses", 12, CONDUCT_REFUSED);
   report_sample_trial(one, "connack-refuses", 12)->seen.sanitizer = true;
   expect_headline("no lie was believed, but 1 of 15 trials was failed: a server can crash your "
+                  "device by what it sends");
+  report_sample_fail(one, "expired-leaf", 12, CONDUCT_REFUSED);
+  report_sample_trial(one, "expired-leaf", 12)->seen.sanitizer = true;
+  fail_both("silence-after-the-hello", CONDUCT_HUNG);
+  expect_headline("no lie was believed, but 4 of 15 trials were failed: a server can crash your "
                   "device by what it sends");
 }
 
@@ -203,8 +233,31 @@ static void an_interruption_is_told_and_ends_as_such(void **state)
 static void what_is_open_is_said_beside_what_was_not_believed(void **state)
 {
   (void) state;
-  report_sample_trial(one, "another-name", 12)->verdict = VERDICT_NOT_SHOWN;
+  struct trial_result *trial = report_sample_trial(one, "another-name", 12);
+  struct gauntlet_case light = *trial->c;
+  light.severity = CASE_MEDIUM;
+  trial->c = &light;
+  trial->verdict = VERDICT_NOT_SHOWN;
+  expect_exit(EXIT_CODE_PASS);
   expect_headline("none of 9 lies was believed; 1 trial did not come to that");
+}
+
+static void what_is_grave_and_open_is_no_pass(void **state)
+{
+  (void) state;
+  report_sample_trial(one, "another-name", 12)->verdict = VERDICT_NOT_SHOWN;
+  expect_exit(EXIT_CODE_SETUP);
+  expect_headline("no lie was believed, but 1 trial of high severity did not come to it");
+}
+
+static void what_the_owner_lets_pass_was_believed_all_the_same(void **state)
+{
+  (void) state;
+  struct trial_result *trial = report_sample_trial(one, "another-name", 12);
+  trial->verdict = VERDICT_WARN;
+  trial->conduct = CONDUCT_ACCEPTED;
+  expect_exit(EXIT_CODE_PASS);
+  expect_headline("1 of 10 lies was believed, as the client's owner decided");
 }
 
 static void every_check_has_a_sentence(void **state)
@@ -239,6 +292,8 @@ int main(void)
       TEST(a_failure_of_less_severity_does_not),
       TEST(the_worst_that_is_lacking_is_named),
       TEST(a_check_with_a_hole_is_not_called_absent),
+      TEST(a_lie_that_another_check_finds_shows_no_check),
+      TEST(a_check_that_is_not_there_comes_before_a_hole),
       TEST(a_crash_is_told),
       TEST(who_refuses_otherwise_lacks_nothing),
       TEST(a_client_that_waits_for_good_believes_nothing),
@@ -248,6 +303,8 @@ int main(void)
       TEST(one_version_that_lets_it_in_is_enough),
       TEST(an_interruption_is_told_and_ends_as_such),
       TEST(what_is_open_is_said_beside_what_was_not_believed),
+      TEST(what_is_grave_and_open_is_no_pass),
+      TEST(what_the_owner_lets_pass_was_believed_all_the_same),
       TEST(every_check_has_a_sentence),
       TEST(every_verdict_and_conduct_has_its_word),
   };

@@ -127,6 +127,25 @@ static void a_failure_that_is_not_shown_any_more_is_not_mended(void **state)
   expect_shown("? high    1.2        another name\n                     not shown any more\n");
 }
 
+static void what_neither_shows_is_no_change(void **state)
+{
+  (void) state;
+  report_sample_trial(&a, "another-name", 12)->verdict = VERDICT_NOT_SHOWN;
+  report_sample_trial(&b, "another-name", 12)->verdict = VERDICT_SKIPPED;
+  expect_verdict("same", 0);
+  report_sample_trial(&b, "another-name", 12)->verdict = VERDICT_PASS;
+  expect_verdict("changed", 0);
+  expect_shown("~ high    1.2        another name\n                     shown now\n");
+}
+
+static void a_version_that_is_not_offered_any_more_is_unclear(void **state)
+{
+  (void) state;
+  report_sample_trial(&b, "another-name", 12)->verdict = VERDICT_NOT_OFFERED;
+  expect_verdict("unclear", 0);
+  expect_shown("not offered any more\n");
+}
+
 static void a_warning_is_between_pass_and_fail(void **state)
 {
   (void) state;
@@ -259,6 +278,19 @@ static void what_stands_out_newly_is_worse(void **state)
   expect_shown("x stands out now ");
 }
 
+static void add_ffdhe(struct hello *hello)
+{
+  hello->groups.value[hello->groups.count++] = 256;
+}
+
+static void what_stands_out_a_little_is_a_change(void **state)
+{
+  (void) state;
+  change_hello(&b, add_ffdhe);
+  expect_verdict("changed", 0);
+  expect_shown("~ stands out now ");
+}
+
 static void what_stands_out_no_longer_is_better(void **state)
 {
   (void) state;
@@ -294,6 +326,8 @@ int main(void)
       TEST(a_failure_that_is_gone_is_better),
       TEST(one_mended_does_not_hide_one_that_is_worse),
       TEST(a_failure_that_is_not_shown_any_more_is_not_mended),
+      TEST(what_neither_shows_is_no_change),
+      TEST(a_version_that_is_not_offered_any_more_is_unclear),
       TEST(a_warning_is_between_pass_and_fail),
       TEST(what_failed_in_both_is_no_change),
       TEST(another_alert_is_a_change),
@@ -305,6 +339,7 @@ int main(void)
       TEST(another_order_of_preference_is_told),
       TEST(a_fact_that_is_gone_is_told),
       TEST(what_stands_out_newly_is_worse),
+      TEST(what_stands_out_a_little_is_a_change),
       TEST(what_stands_out_no_longer_is_better),
       TEST(a_page_of_ci_has_the_same),
   };

@@ -132,12 +132,18 @@ static void a_trial_has_what_was_seen(void **state)
   double gave_up = report_json_number(seen, "gave_up_ms");
   if (gave_up < 4.49 || gave_up > 4.51) fail_msg("gave up after %g ms", gave_up);
   json_decref(tree);
+  report_sample_trial(one, "self-signed-leaf", 13)->seen.end = OBSERVATION_SERVER;
+  tree = tree_of_sample(); /* the server has ended it: the client may have waited for good */
+  seen = json_object_get(trial_in(tree, "self-signed-leaf", "1.3"), "seen");
+  assert_true(json_is_null(json_object_get(seen, "gave_up_ms")));
+  json_decref(tree);
 }
 
 static void hellos_are_kept_once_each(void **state)
 {
   (void) state;
-  strcpy(one->trial[3].seen.hello.server_name, "other.test");
+  one->trial[3].seen.hello.suites.count = 3;
+  strcpy(one->trial[5].seen.hello.server_name, "other.test"); /* the case's doing */
   one->trial[4].seen.has_hello = false;
   json_t *tree = tree_of_sample();
   const json_t *hellos = json_object_get(tree, "hellos"), *trials = json_object_get(tree, "trials");

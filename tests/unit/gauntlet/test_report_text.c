@@ -97,6 +97,15 @@ static void what_is_lacking_is_told_with_what_follows(void **state)
   free(text);
 }
 
+static void a_password_that_the_broker_got_is_none_that_was_told(void **state)
+{
+  (void) state;
+  report_sample_trial(one, "leaf-and-intermediate", 12)->seen.has_password = true;
+  char *text = printed(false);
+  expect_no_part(text, "x password");
+  free(text);
+}
+
 static void one_reason_for_all_is_told_once(void **state)
 {
   (void) state;
@@ -118,6 +127,9 @@ static void verbose_has_every_trial(void **state)
   char *text = printed(true);
   for (size_t i = 0; i < one->report.count; i++) expect_part(text, one->trial[i].c->id);
   expect_part(text, "alert 48 (unknown CA), gave up after ");
+  expect_part(
+      text,
+      "leaf-and-intermediate\n                          it sent CONNECT\n  pass"); /* no more */
   expect_narrow(text);
   free(text);
 }
@@ -126,7 +138,7 @@ static void facts_of_the_hello_are_shown_once(void **state)
 {
   (void) state;
   char *text = printed(false);
-  expect_part(text, "  its ClientHello, in 15 trials:\n");
+  expect_part(text, "  its ClientHello (15 trials: 13 tls, 2 mqtt)\n");
   expect_part(text, "  server name  broker.test\n");
   expect_part(text, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
   free(text);
@@ -135,15 +147,15 @@ static void facts_of_the_hello_are_shown_once(void **state)
 static void hellos_that_differ_are_counted(void **state)
 {
   (void) state;
-  strcpy(one->trial[3].seen.hello.server_name, "other.test");
+  one->trial[3].seen.hello.suites.count = 3;
   one->trial[4].seen.has_hello = false;
   char *text = printed(false);
-  expect_part(text, "  its ClientHello, in 13 trials:\n");
+  expect_part(text, "  its ClientHello (13 trials: 11 tls, 2 mqtt)\n");
   expect_part(text, "  1 more that differ: --verbose, results.json\n");
-  expect_no_part(text, "other.test");
+  expect_part(text, "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
   free(text);
   text = printed(true);
-  expect_part(text, "  server name  other.test\n");
+  expect_part(text, "  its ClientHello (1 trial: 1 tls)\n");
   free(text);
 }
 
@@ -213,7 +225,11 @@ static void many_failures_are_a_list(void **state)
   }
   char *text = printed(false);
   expect_no_part(text, "seen so\n");
-  expect_part(text, "  what was seen in each of these: --verbose, report.html, results.json\n");
+  expect_part(text, "  what was seen in each: --verbose, report.html, results.json\n");
+  expect_part(text, "x medium  1.2        expired leaf\n");
+  expect_no_part(text, "x low     1.2");
+  expect_part(text, "x low     name in CN only (1.2), name in CN only (1.3), TLS 1.1 only (1.1)");
+  expect_narrow(text);
   free(text);
 }
 
@@ -226,6 +242,7 @@ int main(void)
       TEST(a_case_in_two_versions_is_one_line),
       TEST(counts_stand_by_severity),
       TEST(what_is_lacking_is_told_with_what_follows),
+      TEST(a_password_that_the_broker_got_is_none_that_was_told),
       TEST(one_reason_for_all_is_told_once),
       TEST(verbose_has_every_trial),
       TEST(facts_of_the_hello_are_shown_once),
