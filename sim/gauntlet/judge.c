@@ -42,6 +42,7 @@ void judge_add(struct observation *trial, const struct observation *connection)
   trial->requests = all.requests + connection->requests;
   trial->plain_requests = all.plain_requests + connection->plain_requests;
   trial->watched = all.watched;
+  trial->cut_short = all.cut_short;
   trial->ended = all.ended;
   trial->status = all.status;
   trial->signal = all.signal;
@@ -298,6 +299,16 @@ static bool judge_version(struct trial_result *result)
   return true;
 }
 
+/* Who had time left has not failed to use it. */
+static bool judge_cut_short(struct trial_result *result, bool to_the_letter)
+{
+  const struct observation *seen = &result->seen;
+  if (!seen->cut_short || (result->conduct != CONDUCT_HUNG && !(to_the_letter && !seen->ended)))
+    return false;
+  say_why(result, VERDICT_NOT_SHOWN, "the gauntlet was ended in the middle of it");
+  return true;
+}
+
 /* --- Our own device --------------------------------------------------------------------------- */
 
 static const char *expectation(const struct trial_result *result)
@@ -345,7 +356,7 @@ void judge_trial(struct trial_result *result, bool to_the_letter)
     say_why(result, VERDICT_FAIL, "it crashed: %s", result->seen.said_last);
     return;
   }
-  if (judge_version(result)) return;
+  if (judge_version(result) || judge_cut_short(result, to_the_letter)) return;
   if (to_the_letter) {
     judge_own(result);
     return;

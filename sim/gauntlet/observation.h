@@ -66,6 +66,7 @@ struct observation {
   /* of a command, or of our own device */
   bool watched;       /* it is one of these: how it ends will be known */
   bool ended;         /* it did, within the time that it had */
+  bool cut_short;     /* the trial was, by who had begun it */
   int status, signal; /* of a command: exit status, or the signal that ended it */
   double took_ms;
   char said_last[OBSERVATION_TEXT]; /* the last line that a command printed */

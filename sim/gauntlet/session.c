@@ -200,6 +200,7 @@ static void on_call_ended(void *ctx, const struct observation *seen)
   struct guest *guest = call->guest;
   size_t trial = call->trial;
   session->last_ms = now_of(session);
+  guest->report.result[trial].seen.cut_short |= session->out->interrupted;
   bool belongs = trial == guest->at || session->options->cases_by_port;
   size_t before = guest->at;
   if (session->options->cases_by_port) guest->at = trial;

@@ -67,6 +67,7 @@ void trial_stop(struct trial *trial)
 {
   if (trial->ending) return;
   trial->ending = true;
+  trial->result->seen.cut_short = uv_timer_get_due_in(&trial->deadline) > 0;
   for (size_t i = 0; i < TRIAL_VISITS_MAX; i++)
     if (trial->visits[i] != NULL) visit_close(trial->visits[i]);
   if (trial->client_open) client_of(trial)->stop(trial);

@@ -141,8 +141,9 @@ static const struct {
      {ASKED, ALERT(48), CLOSED},
      CONDUCT_ACCEPTED,
      VERDICT_FAIL},
-    {"sits there", "chain", {SAID}, CONDUCT_HUNG, VERDICT_NOT_SHOWN},
-    {"sits there, shaken", "chain", {SHAKEN}, CONDUCT_HUNG, VERDICT_NOT_SHOWN},
+    {"sits there", "chain", {SAID}, CONDUCT_HUNG, VERDICT_PASS},
+    {"sits there, shaken", "chain", {SHAKEN}, CONDUCT_HUNG, VERDICT_PASS},
+    {"sits there before the record", "dropped", {HELLO}, CONDUCT_UNCLEAR, VERDICT_NOT_SHOWN},
     {"goes on where the key is wrong",
      "proof",
      {SAID, .went_on = true, CLOSED},
@@ -177,6 +178,14 @@ static const struct {
     {"refuses", "taste", {SAID, ALERT(48), CLOSED}, CONDUCT_REFUSED, VERDICT_PASS},
     {"does neither", "taste", {SAID}, CONDUCT_HUNG, VERDICT_NOT_SHOWN},
     {"gets in", "decided", {ASKED}, CONDUCT_ACCEPTED, VERDICT_FAIL},
+
+    {"is interrupted", "good", {SHAKEN, .cut_short = true}, CONDUCT_HUNG, VERDICT_NOT_SHOWN},
+    {"is interrupted", "cut", {SAID, .cut_short = true}, CONDUCT_HUNG, VERDICT_NOT_SHOWN},
+    {"is interrupted too late",
+     "chain",
+     {BYTES, .cut_short = true},
+     CONDUCT_ACCEPTED,
+     VERDICT_FAIL},
 
     /* MQTT */
     {"leaves", "connack", {ASKED, CLOSED}, CONDUCT_REFUSED, VERDICT_PASS},
@@ -296,6 +305,7 @@ static const struct {
      {SAID, .watched = true, .failure = "connect.tls.untrusted"},
      VERDICT_FAIL},
     {"accepts", "chain", {ASKED, SAYS("accept")}, VERDICT_FAIL},
+    {"is interrupted", "chain", {SAID, .cut_short = true}, VERDICT_NOT_SHOWN},
     {"gets in", "good", {ASKED, SAYS("accept")}, VERDICT_PASS},
     {"says that it got in, and nobody saw it", "good", {SHAKEN, SAYS("accept")}, VERDICT_FAIL},
     {"never came", "good", {SAYS("accept")}, VERDICT_FAIL},
@@ -361,11 +371,11 @@ static void what_is_known_of_the_process_is_not_lost(void **state)
 {
   (void) state;
   struct observation all = nothing;
-  all.watched = all.ended = true;
+  all.watched = all.ended = all.cut_short = true;
   all.status = 3;
   strcpy(all.failure, "connect.tls.untrusted");
   judge_add(&all, &(struct observation){BYTES});
-  assert_true(all.watched && all.ended);
+  assert_true(all.watched && all.ended && all.cut_short);
   assert_int_equal(all.status, 3);
   assert_string_equal(all.failure, "connect.tls.untrusted");
 }
