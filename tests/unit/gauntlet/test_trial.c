@@ -220,8 +220,7 @@ static void our_own_device_passes_by_its_word_and_by_what_was_seen(void **state)
   struct report report;
   struct error error = {0};
   struct cases *cases = read_text();
-  const struct gauntlet_options options = {
-      .cases = cases, .jobs = 4, .patience_ms = 5000};
+  const struct gauntlet_options options = {.cases = cases, .jobs = 4, .patience_ms = 5000};
   if (gauntlet_run(&options, &report, &error) != 0) fail_msg("%s", error.text);
   assert_int_equal(report.count, 8);
   for (size_t i = 0; i < report.count; i++) {
