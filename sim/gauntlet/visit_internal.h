@@ -41,6 +41,7 @@ struct visit {
   struct visit_bytes queue; /* to be sent */
   uint8_t *writing;         /* under way */
   uint32_t drip_ms;         /* 0: as fast as it goes */
+  uint64_t dripped_ms;      /* when the last byte of these was due */
   bool ending, resetting;   /* when the queue is empty */
   bool lingering;           /* our side is shut, and the client's is read on */
   bool closed;
