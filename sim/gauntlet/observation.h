@@ -61,7 +61,10 @@ struct observation {
   unsigned plain_requests; /* .. without TLS, where a redirect had led it */
   enum observation_end end;
   double hello_ms, said_ms,
-      ended_ms; /* when: the hello was whole, the server had said all, the end */
+      ended_ms;                 /* when: the hello was whole, the server had said all, the end */
+  double shaken_ms, connack_ms; /* the handshake was complete, a CONNACK went */
+  double owed_ms; /* the first PINGREQ, or PUBLISH of QoS 1 or 2, came that gets no answer */
+  unsigned pings; /* PINGREQs that were answered */
 
   /* of a command, or of our own device */
   bool watched;       /* it is one of these: how it ends will be known */

@@ -36,6 +36,13 @@ void visit_drop(struct visit_bytes *bytes, size_t size)
   bytes->size -= size;
 }
 
+void visit_forget(struct visit *visit, size_t size)
+{
+  if (size > visit->talk.size) size = visit->talk.size;
+  visit_drop(&visit->talk, size);
+  visit->noted -= size < visit->noted ? size : visit->noted;
+}
+
 double visit_ms(const struct visit *visit)
 {
   uint64_t now = uv_now(visit->loop);
@@ -287,6 +294,7 @@ struct visit *visit_open(uv_loop_t *loop, int fd, const struct act *act, uint64_
   visit->seen = (struct observation){.connections = 1, .first_ms = visit_ms(visit)};
   visit->seen.last_ms = visit->seen.first_ms;
   visit->seen.hello_ms = visit->seen.said_ms = visit->seen.ended_ms = visit->seen.took_ms = -1;
+  visit->seen.shaken_ms = visit->seen.connack_ms = visit->seen.owed_ms = -1;
   if (uv_tcp_open(&visit->tcp, fd) != 0) close(fd);
   uv_tcp_nodelay(&visit->tcp, 1);
   uv_read_start((uv_stream_t *) &visit->tcp, give_room, on_visit_read);

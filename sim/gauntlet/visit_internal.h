@@ -63,10 +63,14 @@ struct visit {
   unsigned without;
   uint16_t packet_id;    /* of the packet that was waited for last */
   size_t skip;           /* bytes of a packet or body that are passed over */
+  size_t noted;          /* bytes of `talk`, and of what comes, whose packets were observed */
   bool refused_it;       /* a CONNACK that refuses was sent */
   bool range, head_only; /* of the last request */
   size_t first, last;    /* bytes that it asks for */
 };
+
+/* Drops what was said from its begin. */
+void visit_forget(struct visit *visit, size_t size);
 
 /* Appends; false: out of memory. */
 bool visit_keep(struct visit_bytes *bytes, const void *data, size_t size);
@@ -95,6 +99,8 @@ void visit_tls_end(struct visit *visit);
 
 /* talk_mqtt.c, talk_https.c: take what has come; true: it is what the script has waited for */
 bool talk_mqtt_take(struct visit *visit, enum script_verb wanted);
+/* Observes the packets that have come, whether or not a script takes them. */
+void talk_mqtt_note(struct visit *visit);
 bool talk_https_take(struct visit *visit, enum script_verb wanted);
 void talk_https_image(struct visit *visit);
 

@@ -183,7 +183,10 @@ static int turn_tls(struct visit *visit)
   }
   flush_tls(visit);
   note_agreed(visit);
-  visit->seen.shaken |= SSL_is_init_finished(visit->ssl) == 1;
+  if (!visit->seen.shaken && SSL_is_init_finished(visit->ssl)) {
+    visit->seen.shaken = true;
+    visit->seen.shaken_ms = visit_ms(visit);
+  }
   if (shaken && n > 0) play_app(visit, data, (size_t) n);
   return kind == SSL_ERROR_NONE ? 1 : 0;
 }

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,12 +31,13 @@ static int connect_pair(struct rig *rig)
 {
   struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof at;
-  int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), small = 65536;
+  int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), small = 65536, on = 1;
   assert_int_equal(bind(listener, (const struct sockaddr *) &at, size), 0);
   assert_int_equal(listen(listener, 1), 0);
   assert_int_equal(getsockname(listener, (struct sockaddr *) &at, &size), 0);
   rig->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   (void) setsockopt(rig->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+  (void) setsockopt(rig->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   assert_int_equal(connect(rig->fd, (const struct sockaddr *) &at, size), 0);
   int server = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
   assert_true(server >= 0);

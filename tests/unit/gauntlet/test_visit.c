@@ -604,6 +604,73 @@ static void what_a_polite_broker_leaves_out_is_left_out(void **state)
   rig_close(&rig);
 }
 
+/* Before CONNACK more may be sent (MQTT 5, 3.1.4): it was before the refusal, too. */
+static void what_was_sent_before_the_lie_is_no_going_on(void **state)
+{
+  (void) state;
+  struct rig rig;
+  uint8_t both[sizeof connect4 - 1 + sizeof publish - 1];
+  memcpy(both, connect4, sizeof connect4 - 1);
+  memcpy(both + sizeof connect4 - 1, publish, sizeof publish - 1);
+  open_talk(&rig, "mqtt: connect; send 20 02 00 05; polite");
+  rig_say(&rig, both, sizeof both);
+  rig_expect(&rig, "\x20\x02\0\x05\x40\x02\x56\x78", 8, "CONNACK and PUBACK");
+  const struct observation *seen = visit_seen(rig.visit);
+  assert_true(seen->publishes == 1 && seen->publishes_after_refusal == 0 && !seen->went_on);
+  rig_say(&rig, "\xc0\0", 2);
+  rig_expect(&rig, "\xd0\0", 2, "PINGRESP");
+  assert_true(seen->went_on);
+  rig_close(&rig);
+}
+
+static void packets_are_seen_that_no_script_waits_for(void **state)
+{
+  (void) state;
+  struct rig rig;
+  open_talk(&rig, "mqtt: connect; send 20 02 00 05; wait 60s; ping; silence");
+  rig_say(&rig, connect4, sizeof connect4 - 1);
+  rig_expect(&rig, "\x20\x02\0\x05", 4, "CONNACK");
+  rig_say(&rig, publish, sizeof publish - 1);
+  rig_say(&rig, "\xc0\0", 2);
+  rig_turn(&rig, 10);
+  assert_int_equal(visit_seen(rig.visit)->publishes_after_refusal, 1);
+  assert_true(visit_seen(rig.visit)->owed_ms >= 0); /* of the message: a ping is waited for */
+  rig_again(&rig, "mqtt: connect; silence");
+  assert_true(rig_secure(&rig, NULL));
+  rig_say(&rig, connect4, sizeof connect4 - 1);
+  rig_say(&rig, publish, sizeof publish - 1);
+  rig_say(&rig, "\xe0\0", 2);
+  rig_turn(&rig, 10);
+  const struct observation *seen = visit_seen(rig.visit);
+  if (seen->publishes != 1 || !seen->said_goodbye || seen->went_on)
+    fail_msg("%zu bytes, %u messages, goodbye %d, went on %d", seen->application_bytes,
+             seen->publishes, seen->said_goodbye, seen->went_on);
+  rig_close(&rig);
+}
+
+static void each_wait_of_a_client_has_its_time(void **state)
+{
+  (void) state;
+  struct rig rig;
+  open_talk(&rig, "mqtt: polite without pingresp");
+  const struct observation *seen = visit_seen(rig.visit);
+  rig_turn(&rig, 10);
+  assert_true(seen->shaken_ms >= 0 && seen->connack_ms < 0 && seen->owed_ms < 0);
+  rig_turn(&rig, 30);
+  rig_say(&rig, connect4, sizeof connect4 - 1);
+  rig_expect(&rig, "\x20\x02\0\0", 4, "CONNACK");
+  assert_true(seen->connack_ms >= seen->shaken_ms + 20 && seen->owed_ms < 0);
+  rig_say(&rig, publish, sizeof publish - 1);
+  rig_expect(&rig, "\x40\x02\x56\x78", 4, "PUBACK");
+  assert_true(seen->owed_ms < 0);
+  rig_turn(&rig, 30);
+  rig_say(&rig, "\xc0\0", 2);
+  rig_turn(&rig, 10);
+  assert_true(seen->owed_ms >= seen->connack_ms + 20);
+  assert_int_equal(seen->pings, 0);
+  rig_close(&rig);
+}
+
 /* The client has failed in TLS, reads on, and the server has a million lines to say. */
 static void a_flood_in_tls_ends_with_its_session(void **state)
 {
@@ -729,6 +796,9 @@ int main(void)
       cmocka_unit_test(a_packet_too_large_to_keep_is_passed_over),
       cmocka_unit_test(a_packet_just_too_large_does_not_lose_the_next),
       cmocka_unit_test(what_a_polite_broker_leaves_out_is_left_out),
+      cmocka_unit_test(what_was_sent_before_the_lie_is_no_going_on),
+      cmocka_unit_test(packets_are_seen_that_no_script_waits_for),
+      cmocka_unit_test(each_wait_of_a_client_has_its_time),
       cmocka_unit_test(a_flood_in_tls_ends_with_its_session),
       cmocka_unit_test(an_image_is_served_whole_and_in_ranges),
       cmocka_unit_test(a_text_names_the_server_as_the_client_does),
