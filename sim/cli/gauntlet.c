@@ -64,7 +64,7 @@ static void say_layers(void (*say)(void *ctx, const char *word), void *ctx)
     say(ctx, case_layer_word((enum case_layer) layer));
 }
 
-static void say_versions(void (*say)(void *ctx, const char *word), void *ctx)
+static void say_tls_versions(void (*say)(void *ctx, const char *word), void *ctx)
 {
   say(ctx, "1.2");
   say(ctx, "1.3");
@@ -99,7 +99,7 @@ static const struct args_option options[] = {
     {"case", "ID", "this case only, and the control (may be given several times)", args_texts,
      TO(wanted), .most = ARGS_TEXTS_MAX},
     {"tls", "VERSION", "in this version only: 1.2, 1.3", take_version, TO(versions),
-     .words = say_versions},
+     .words = say_tls_versions},
     {"layer", "WORD", "cases of this layer only: tls, mqtt, https", take_layer, TO(layers),
      .words = say_layers},
     {"cases", "FILE", "cases of your own, beside those that came with the program", args_texts,
@@ -200,8 +200,8 @@ static int make_out(const struct gauntlet_line *line, const char *below, char ou
 }
 
 /* The exit code of the report, which is printed and written; or -1. */
-static int tell(const struct gauntlet_line *line, struct report *report, const char *below,
-                const struct standards *standards, struct error *error)
+static int tell_report(const struct gauntlet_line *line, struct report *report, const char *below,
+                       const struct standards *standards, struct error *error)
 {
   char out[FILES_PATH_MAX];
   report->version = FLEETSIM_VERSION;
@@ -251,7 +251,7 @@ static int run_gauntlet(const struct gauntlet_line *line, const struct cases *ca
       .progress = line->quiet || !isatty(STDERR_FILENO) ? NULL : show_progress,
   };
   int result = gauntlet_run(&asked, &report, error);
-  if (result == 0) result = tell(line, &report, "", standards, error);
+  if (result == 0) result = tell_report(line, &report, "", standards, error);
   gauntlet_free(&report);
   (void) files_remove(folder, NULL);
   return result;
@@ -312,7 +312,7 @@ static int tell_guests(const struct gauntlet_line *line, struct session_outcome 
     if (outcome->count > 1)
       snprintf(below, sizeof below, "%s-%zu", guest->name[0] != '\0' ? guest->name : guest->address,
                i + 1);
-    int code = tell(line, &guest->report, below, standards, error);
+    int code = tell_report(line, &guest->report, below, standards, error);
     if (code < 0) return -1;
     if (code == EXIT_CODE_FAIL || worst == EXIT_CODE_PASS) worst = code;
   }

@@ -181,7 +181,7 @@ static int tell_gauntlets(const json_t *comparison, const struct report_line *li
 static json_t *load_shown(const char *folder, struct error *error)
 {
   json_t *tree = report_load(folder, error);
-  if (tree == NULL || !report_json_says(tree, "verdict", "error")) return tree;
+  if (tree == NULL || !json_is_false(json_object_get(tree, "proven"))) return tree;
   error_set(error, EXIT_CODE_USAGE, "%.200s cannot be compared: %.500s; run that gauntlet again",
             folder, report_json_text(tree, "message"));
   json_decref(tree);

@@ -14,7 +14,7 @@ bool guest_is_through(const struct guest *guest)
   return guest->at >= guest->report.count;
 }
 
-static void pass_over(struct trial_result *result, enum verdict verdict, const char *why)
+static void leave_trial(struct trial_result *result, enum verdict verdict, const char *why)
 {
   result->verdict = verdict;
   result->conduct = CONDUCT_NONE;
@@ -45,11 +45,12 @@ static void move_on(struct guest *guest)
   for (; !guest_is_through(guest); guest->at++) {
     struct trial_result *next = &guest->report.result[guest->at];
     if (!is_offered(guest, next))
-      pass_over(next, VERDICT_NOT_OFFERED, "it does not offer this version of TLS");
+      leave_trial(next, VERDICT_NOT_OFFERED, "it does not offer this version of TLS");
     else if (!next->c->control && is_unproven(guest, next->tls))
-      pass_over(next, VERDICT_NOT_SHOWN,
-                "the control case was not accepted in this version of TLS: nothing that it refuses "
-                "would prove anything");
+      leave_trial(
+          next, VERDICT_NOT_SHOWN,
+          "the control case was not accepted in this version of TLS: nothing that it refuses "
+          "would prove anything");
     else if (next->verdict != VERDICT_SKIPPED)
       return;
   }

@@ -153,7 +153,7 @@ static enum device_update flash_page(struct handing *h, uint8_t page[DEVICE_NVM_
   return update;
 }
 
-static int write_page(struct handing *h, struct error *error)
+static int write_memory_page(struct handing *h, struct error *error)
 {
   char path[FILES_PATH_MAX];
   uint8_t page[DEVICE_NVM_PAGE_SIZE];
@@ -173,5 +173,5 @@ int handout_write(const char *folder, const struct credentials *credentials,
   if (files_make_folder(folder, 0700, error) != 0 || write_header(&h, error) != 0 ||
       write_address(&h, address, error) != 0)
     return -1;
-  return write_client(&h, error) != 0 ? -1 : write_page(&h, error);
+  return write_client(&h, error) != 0 ? -1 : write_memory_page(&h, error);
 }

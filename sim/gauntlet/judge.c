@@ -70,8 +70,9 @@ static bool is_gone(const struct observation *seen)
 
 static bool has_gone_on_with_handshake(const struct trial_result *result)
 {
-  return result->seen.went_on &&
-         (result->c->flaws & (FLAW(POSSESSION) | FLAW(INTEGRITY) | FLAW(ORDER))) != 0;
+  unsigned proofs = FLAW(POSSESSION) | FLAW(INTEGRITY) | FLAW(ORDER);
+  if (result->c->has_wire) proofs |= FLAW(SIGNATURE); /* what was sound was changed on the way */
+  return result->seen.went_on && (result->c->flaws & proofs) != 0;
 }
 
 /* The lie is one record of a handshake that is sound until then. */

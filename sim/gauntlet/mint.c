@@ -227,16 +227,26 @@ static EVP_PKEY *share_or_make_key(const struct case_certificate *c,
   return shared;
 }
 
-/* Where the very same certificate is kept, or -1. Only what signs itself can be: another's issuer
- * may be no longer the one that was kept. */
-static int find_kept(const struct gauntlet_case *c, size_t i, const struct mint_setting *setting)
+static int find_same(const struct gauntlet_case *c, size_t i, const struct mint_setting *setting)
 {
   const struct case_certificate *wanted = &c->certificate[i];
-  if (!setting->kept || *wanted->issuer || c->clock_unix_s != setting->kept_case->clock_unix_s)
-    return -1;
   int at = case_find(setting->kept_case, wanted->name);
-  return at >= 0 && memcmp(wanted, &setting->kept_case->certificate[at], sizeof *wanted) == 0 ? at
-                                                                                              : -1;
+  if (at < 0) return -1;
+  return memcmp(wanted, &setting->kept_case->certificate[at], sizeof *wanted) == 0 ? at : -1;
+}
+
+/* Where the very same certificate is kept, or -1: all that it says is the same, and so are all that
+ * vouch for it, up to one that vouches for itself. */
+static int find_kept(const struct gauntlet_case *c, size_t i, const struct mint_setting *setting)
+{
+  size_t at = i;
+  if (!setting->kept || c->clock_unix_s != setting->kept_case->clock_unix_s) return -1;
+  for (size_t steps = 0; steps < c->certificate_count; steps++) {
+    if (find_same(c, at, setting) < 0) return -1;
+    if (!*c->certificate[at].issuer) return find_same(c, i, setting);
+    at = (size_t) case_find(c, c->certificate[at].issuer);
+  }
+  return -1;
 }
 
 bool mint_trusts_kept(const struct gauntlet_case *c, const struct mint_setting *setting)

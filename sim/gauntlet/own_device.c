@@ -16,9 +16,9 @@
 
 enum {
   OUT_ROOM = 16384,
-  WAIT_MS = 1500, /* each of the device's own deadlines */
+  WAIT_MS = 2000, /* each of the device's own deadlines */
   KEEP_ALIVE_S = 1,
-  STAY_MS = 4000, /* in MQTT: over two keep-alives and an answer that does not come */
+  STAY_MS = 5000, /* in MQTT: over two keep-alives and an answer that does not come */
   BUDGET = 65536,
 };
 

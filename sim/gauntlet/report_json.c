@@ -121,11 +121,12 @@ static json_t *summary_json(const struct report *report)
   report_headline(report, message, sizeof message);
   report_lies(report, &lies);
   return json_pack(
-      "{s:s, s:s, s:i, s:o, s:o, s:{s:I, s:I, s:I}, s:o, s:o}", "schema", REPORT_SCHEMA, "verdict",
-      word_of(report), "exit_code", (int) report_exit_code(report), "message",
-      report_json_string(message), "score", score < 0 ? json_null() : json_integer(score), "lies",
-      "told", (json_int_t) lies.told, "believed", (json_int_t) lies.believed, "allowed",
-      (json_int_t) lies.allowed, "tally", tally_json(report), "lacks", lacks_json(report));
+      "{s:s, s:s, s:i, s:b, s:o, s:o, s:{s:I, s:I, s:I}, s:o, s:o}", "schema", REPORT_SCHEMA,
+      "verdict", word_of(report), "exit_code", (int) report_exit_code(report), "proven",
+      report_proven(report), "message", report_json_string(message), "score",
+      score < 0 ? json_null() : json_integer(score), "lies", "told", (json_int_t) lies.told,
+      "believed", (json_int_t) lies.believed, "allowed", (json_int_t) lies.allowed, "tally",
+      tally_json(report), "lacks", lacks_json(report));
 }
 
 static json_t *client_json(const struct report *report)

@@ -179,7 +179,7 @@ static int take_hex(struct reading *r, struct script_bytes *bytes)
   return add(r, bytes, (uint8_t) byte, times);
 }
 
-static int take_bytes(struct reading *r, struct script_bytes *bytes)
+static int take_step_bytes(struct reading *r, struct script_bytes *bytes)
 {
   while (has_more(r) && *r->at != '|') {
     int result;
@@ -196,10 +196,10 @@ static int take_bytes(struct reading *r, struct script_bytes *bytes)
 
 static int take_both(struct reading *r, struct script_step *step)
 {
-  if (take_bytes(r, &step->bytes) != 0) return -1;
+  if (take_step_bytes(r, &step->bytes) != 0) return -1;
   if (*r->at != '|') return 0;
   r->at++;
-  return r->layer == 'M' ? take_bytes(r, &step->bytes5)
+  return r->layer == 'M' ? take_step_bytes(r, &step->bytes5)
                          : complain_of(r, "'|' parts MQTT 3.1.1 from MQTT 5, and this is no MQTT");
 }
 

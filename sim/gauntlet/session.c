@@ -65,10 +65,10 @@ static double now_of(const struct session *session)
   return (double) (uv_now(&session->loop) - session->began);
 }
 
-static void say(struct session *session, const char *format, ...)
+static void say_of_session(struct session *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static void say(struct session *session, const char *format, ...)
+static void say_of_session(struct session *session, const char *format, ...)
 {
   char line[400];
   va_list args;
@@ -143,7 +143,7 @@ static bool begin_guest(struct session *session, struct guest *guest, const char
   if (guest->report.result == NULL) return false;
   memcpy(guest->report.result, session->plan.result,
          session->plan.count * sizeof *guest->report.result);
-  say(session, "a device has come from %s: %zu trials", place, guest->report.count);
+  say_of_session(session, "a device has come from %s: %zu trials", place, guest->report.count);
   return true;
 }
 
@@ -161,10 +161,11 @@ static void tell_trial(struct session *session, const struct guest *guest, size_
 {
   const struct trial_result *r = &guest->report.result[trial];
   const char *who = guest->name[0] != '\0' ? guest->name : guest->address;
-  say(session, "%s  %zu/%zu  %-12s %s, TLS 1.%u: %s", who, trial + 1, guest->report.count,
-      verdict_word(r->verdict), r->c->id, r->tls - 10u, r->why);
+  say_of_session(session, "%s  %zu/%zu  %-12s %s, TLS 1.%u: %s", who, trial + 1,
+                 guest->report.count, verdict_word(r->verdict), r->c->id, r->tls - 10u, r->why);
   if (guest->mixed)
-    say(session,
+    say_of_session(
+        session,
         "two certificates have come from %s: two devices are taken for one; give each a port of "
         "its "
         "own (--ports 2)",
@@ -292,14 +293,15 @@ static void look_for_the_absent(struct session *session)
   if (away < session->options->absent_ms || session->prompted) return;
   session->prompted = true;
   if (session->out->count > 0 && power_cycle(session->power)) {
-    say(session, "nobody has come for %.0f s: the power is switched off and on", away / 1000);
+    say_of_session(session, "nobody has come for %.0f s: the power is switched off and on",
+                   away / 1000);
     session->last_ms = now_of(session);
     session->prompted = false;
     return;
   }
-  say(session, "nobody has come for %.0f s: %s", away / 1000,
-      session->out->count > 0 ? "switch the device off and on, please"
-                              : "is the device told this address and port?");
+  say_of_session(session, "nobody has come for %.0f s: %s", away / 1000,
+                 session->out->count > 0 ? "switch the device off and on, please"
+                                         : "is the device told this address and port?");
 }
 
 static void on_beat(uv_timer_t *timer)
@@ -457,7 +459,7 @@ int session_run(const struct session_options *options, struct session_outcome *o
   if (result == 0) {
     uv_update_time(&session->loop); /* making certificates took a while */
     session->began = uv_now(&session->loop);
-    say(session, "listening: %zu trials for each device", session->plan.count);
+    say_of_session(session, "listening: %zu trials for each device", session->plan.count);
     turn(session);
     conclude_guests(session);
   }

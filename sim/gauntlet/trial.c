@@ -161,7 +161,7 @@ static void on_accepted(void *ctx, int fd)
 static void skip_trial(struct trial *trial, const struct error *error)
 {
   trial->result->verdict = VERDICT_SKIPPED;
-  snprintf(trial->result->why, sizeof trial->result->why, "%s", error->text);
+  snprintf(trial->result->why, sizeof trial->result->why, "%.300s", error->text);
   trial_stop(trial);
 }
 

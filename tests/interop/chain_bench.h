@@ -5,8 +5,8 @@
 #ifndef CHAIN_BENCH_H
 #define CHAIN_BENCH_H
 
-#include "gauntlet/mint.h"
 #include "fleetsim/device.h"
+#include "gauntlet/mint.h"
 
 struct chain_verdict {
   char name[64]; /* "accept", a failure name, "update NAME", "stalled" or "bench: sentence" */

@@ -64,8 +64,7 @@ static void the_device_judges_every_chain_as_the_matrix_says(void **state)
   (void) state;
   char why[512];
   struct tally tally = {0};
-  struct cases *cases =
-      cases_load(FLEETSIM_SOURCE_DIR "/certs/chains.txt", why, sizeof why);
+  struct cases *cases = cases_load(FLEETSIM_SOURCE_DIR "/certs/chains.txt", why, sizeof why);
   if (!cases) fail_msg("%s", why);
   size_t planned = 0;
   for (size_t i = 0; i < cases->count; i++) {

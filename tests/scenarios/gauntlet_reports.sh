@@ -39,7 +39,9 @@ expect "for programs" 1 '"schema": "fleetsim-gauntlet-comparison/1".*"change": "
 expect "in Markdown" 1 "## WORSE: 3 worse" sh -c '"$1" report passed failed --summary-markdown s.md >/dev/null; code=$?; cat s.md; exit $code' sh "$fleetsim"
 expect "what shows nothing cannot be compared" 2 "never cannot be compared: nothing is shown: the client never connected" \
   "$fleetsim" report failed never
-expect "nor a run with a gauntlet" 2 "failed has results of a gauntlet and run has none: a gauntlet is compared with" \
+sed 's/"verdict":"pass","exit_code":0/"verdict":"error","exit_code":3/' passed/results.json >none/results.json
+expect "what shows a part of it can" 0 "^SAME" "$fleetsim" report passed none
+expect "a run cannot be compared with a gauntlet" 2 "failed has results of a gauntlet and run has none: a gauntlet is compared with" \
   "$fleetsim" report run failed
 expect "nor a folder of runs" 2 "failed has results of a gauntlet and runs has none" "$fleetsim" report failed runs
 expect "a page is of one" 2 "name one folder" "$fleetsim" report passed failed --html

@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,15 +32,28 @@ static void put_back(FILE *stream, int kept, FILE *file, char *text, size_t capa
   fclose(file);
 }
 
+/* The next word, as a shell has it: what stands in quotes is one, also with blanks in it. NULL: none. */
+static char *next_word(char **rest)
+{
+  char *word = *rest + strspn(*rest, " ");
+  if (*word == '\0') return NULL;
+  bool quoted = *word == '\'';
+  word += quoted;
+  size_t size = strcspn(word, quoted ? "'" : " ");
+  *rest = word + size + (word[size] != '\0');
+  word[size] = '\0';
+  return word;
+}
+
 void said_by(const struct args_verb *verb, const char *words, struct said *said)
 {
-  char empty[1] = "", copy[1024], *argv[SAID_WORDS_MAX + 2] = {(char *) verb->name}, *rest = NULL;
+  char copy[1024], *argv[SAID_WORDS_MAX + 2] = {(char *) verb->name}, *rest = copy;
   int argc = 1;
   FILE *out, *err;
   snprintf(copy, sizeof copy, "%s", words);
-  for (char *word = strtok_r(copy, " ", &rest); word != NULL; word = strtok_r(NULL, " ", &rest)) {
+  for (char *word = next_word(&rest); word != NULL; word = next_word(&rest)) {
     assert_true(argc <= SAID_WORDS_MAX);
-    argv[argc++] = strcmp(word, "''") == 0 ? empty : word;
+    argv[argc++] = word;
   }
   int kept_out = take_away(stdout, &out), kept_err = take_away(stderr, &err);
   said->code = args_run(verb, argc, argv);

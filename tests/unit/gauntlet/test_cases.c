@@ -30,10 +30,9 @@ static struct cases *parse(const char *text)
 static void a_case_inherits_what_it_does_not_say(void **state)
 {
   (void) state;
-  struct cases *cases =
-      parse(DEFAULTS "case one\n why: w\n expect: accept\n"
-                     "case two\n why: w\n cert leaf: eku=clientAuth\n tls: 1.3\n"
-                     " expect: connect.tls.bad_usage flags=0x1000\n");
+  struct cases *cases = parse(DEFAULTS "case one\n why: w\n expect: accept\n"
+                                       "case two\n why: w\n cert leaf: eku=clientAuth\n tls: 1.3\n"
+                                       " expect: connect.tls.bad_usage flags=0x1000\n");
   assert_int_equal(cases->count, 2);
   const struct gauntlet_case *one = cases->item[0], *two = cases->item[1];
   assert_string_equal(one->certificate[1].eku, "serverAuth");
@@ -133,8 +132,7 @@ static void refuses_to_mint_what_it_cannot(void **state)
 static void the_whole_matrix_can_be_read_and_minted(void **state)
 {
   (void) state;
-  struct cases *cases =
-      cases_load(FLEETSIM_SOURCE_DIR "/certs/chains.txt", why, sizeof why);
+  struct cases *cases = cases_load(FLEETSIM_SOURCE_DIR "/certs/chains.txt", why, sizeof why);
   if (!cases) fail_msg("%s", why);
   for (size_t i = 0; i < cases->count; i++) {
     struct mint mint;

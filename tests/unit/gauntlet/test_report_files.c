@@ -93,6 +93,7 @@ static void it_has_every_trial_and_what_it_adds_up_to(void **state)
   assert_string_equal(report_json_text(tree, "schema"), "fleetsim-gauntlet/1");
   assert_string_equal(report_json_text(tree, "verdict"), "fail");
   assert_int_equal(report_json_number(tree, "exit_code"), 1);
+  assert_true(report_json_is(tree, "proven"));
   assert_int_equal(report_json_number(tree, "score"), report_score(&one->report));
   assert_string_equal(report_json_text(tree, "started"), "2026-11-30T17:00:00Z");
   assert_int_equal(json_array_size(json_object_get(tree, "trials")), one->report.count);

@@ -195,7 +195,7 @@ static void what_steers_a_terminal_does_not(void **state)
       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
   report_sample_fail(one, "another-name", 12, CONDUCT_ACCEPTED);
-  snprintf(one->report.client, sizeof one->report.client, "%s", evil);
+  text_copy(one->report.client, sizeof one->report.client, evil);
   snprintf(report_sample_trial(one, "another-name", 12)->why, 320, "%s", evil);
   snprintf(report_sample_trial(one, "expired-leaf", 12)->why, 320, "%s", evil);
   report_sample_trial(one, "expired-leaf", 12)->verdict = VERDICT_NOT_SHOWN;
