@@ -53,6 +53,7 @@ struct device {
   enum manner manner;
   uint32_t address; /* that it comes from */
   uint16_t port;
+  uint16_t ports;    /* from that on, the last one first; 0: only one */
   const char *roots; /* file */
   unsigned connections;
 };
@@ -63,7 +64,8 @@ static int dial(const struct device *device)
 {
   struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(device->address)},
                      to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  to.sin_port = htons(device->port);
+  unsigned back = device->ports > 0 ? device->connections / 2 % device->ports + 1u : 0;
+  to.sin_port = htons((uint16_t) (device->port + device->ports - back));
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
   const struct timeval patience = {.tv_sec = 5};
@@ -295,6 +297,50 @@ static void each_device_has_the_results_of_its_own_behaviour(void **state)
   clear_stage(&stage);
 }
 
+static uint16_t free_ports(unsigned count)
+{
+  for (unsigned base = 20000 + (unsigned) getpid() % 20000; base + count < 65536; base += count) {
+    unsigned free = 0;
+    for (; free < count; free++) {
+      struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+      at.sin_port = htons((uint16_t) (base + free));
+      int fd = listener_bind(&at);
+      if (fd < 0) break;
+      close(fd);
+    }
+    if (free == count) return (uint16_t) base;
+  }
+  fail_msg("there are no %u free ports", count);
+  return 0;
+}
+
+static void a_port_shows_its_case_to_whoever_comes_in_whatever_order(void **state)
+{
+  (void) state;
+  struct stage stage;
+  struct device device[MANNERS - 1];
+  struct crowd crowd = {.device = device, .count = MANNERS - 1};
+  struct error error = {0};
+  unsigned wrong = 0;
+  set_up_stage(&stage);
+  stage.options.cases_by_port = true;
+  stage.options.ports = TRIALS;
+  stage.port = free_ports(TRIALS);
+  stage.options.address.sin_port = htons(stage.port);
+  for (uint32_t i = 0; i < MANNERS - 1; i++)
+    device[i] = (struct device){.manner = (enum manner) i,
+                                .address = INADDR_LOOPBACK + 1 + i,
+                                .port = stage.port,
+                                .ports = TRIALS,
+                                .roots = stage.roots};
+  if (run_crowd(&stage, &crowd, &error) != 0) fail_msg("%s", error.text);
+  assert_int_equal(stage.out->count, MANNERS - 1);
+  for (size_t i = 0; i < MANNERS - 1; i++)
+    wrong += check_guest(guest_of(&stage, device[i].address), device[i].manner);
+  assert_int_equal(wrong, 0);
+  clear_stage(&stage);
+}
+
 static void a_port_in_use_is_named(void **state)
 {
   (void) state;
@@ -456,6 +502,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_device_has_the_results_of_its_own_behaviour),
+      cmocka_unit_test(a_port_shows_its_case_to_whoever_comes_in_whatever_order),
       cmocka_unit_test(a_port_in_use_is_named),
       cmocka_unit_test(a_session_that_nobody_comes_to_ends_and_says_so),
       cmocka_unit_test(a_session_can_be_stopped_in_the_middle),
