@@ -2,9 +2,13 @@
 
 #include <openssl/ssl.h>
 #include <psa/crypto.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "device/platform.h"
 #include "fleetsim/nvm.h"
@@ -206,7 +210,10 @@ void chain_bench(const struct gauntlet_case *c, int tls, struct chain_verdict *o
   bench->verdict = out;
   struct device_host host = host_of(bench);
   struct device_platform platform = {.host = &host, .unix_s = c->clock_unix_s};
-  if (act_open(&bench->act, c, (uint8_t) tls, NULL, &error) != 0) conclude(bench, error.text);
+  if (act_open(&bench->act, c, (uint8_t) tls, NULL, &error) != 0) {
+    print_error("%s\n", error.text);
+    conclude(bench, "bench: OpenSSL does not serve it");
+  }
   device_platform_enter(&platform);
   if (psa_crypto_init() != PSA_SUCCESS) conclude(bench, "bench: PSA does not start");
   if (!bench->ended) flash(bench);
