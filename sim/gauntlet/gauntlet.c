@@ -30,6 +30,7 @@ struct run {
   bool *busy;
   bool stopping;
   bool refused[VERSIONS]; /* the control case was, or was not shown, in that version */
+  size_t again;           /* next to be looked at for a second try */
   size_t controls;        /* they come first in the plan, and nothing else before they are over */
 };
 
@@ -92,6 +93,7 @@ static size_t count_controls(const struct report *report)
 /* --- Trials ----------------------------------------------------------------------------------- */
 
 static void start_more(struct run *run);
+static void start_one(struct run *run, size_t number);
 
 /* Old versions have no control of their own: that of TLS 1.2 stands for them. */
 static bool is_proven(const struct run *run, uint8_t tls)
@@ -105,12 +107,27 @@ static void note_control(struct run *run, const struct trial_result *result)
   if (result->c->control && !content) run->refused[result->tls - FIRST_VERSION] = true;
 }
 
+/* A client that was cut short by a busy machine looks like one that refuses a good server, or that left
+ * too early: what can be had better alone is tried once more. What it gave away it gave away. */
+static bool deserves_another(const struct run *run, const struct trial_result *result)
+{
+  bool unsure = result->verdict == VERDICT_NOT_SHOWN && result->c->layer == CASE_TLS &&
+                result->conduct == CONDUCT_UNCLEAR;
+  bool refused_good = result->verdict == VERDICT_FAIL && result->c->clients == CASE_ACCEPT;
+  bool absent = result->c->control && result->verdict != VERDICT_PASS;
+  return !run->stopping && result->tries == 1 && (unsure || refused_good || absent);
+}
+
 static void on_over(struct trial *trial)
 {
   struct run *run = trial->ctx;
   run->busy[trial - run->trials] = false;
   run->under_way--;
-  run->done++;
+  if (trial->result->c->control && deserves_another(run, trial->result)) {
+    start_one(run, trial->number);
+    return;
+  }
+  if (trial->result->tries == 1 || trial->result->c->control) run->done++; /* once each */
   note_control(run, trial->result);
   if (run->options->progress != NULL)
     run->options->progress(run->options->ctx, run->report, run->done);
@@ -139,7 +156,20 @@ static void start_one(struct run *run, size_t number)
                           .result = &run->report->result[number],
                           .over = on_over,
                           .ctx = run};
+  uint8_t tries = run->report->result[number].tries;
   trial_start(trial);
+  run->report->result[number].tries = (uint8_t) (tries + 1);
+}
+
+/* One by one, when everything has been tried. */
+static void start_again(struct run *run)
+{
+  while (run->again < run->report->count) {
+    size_t number = run->again++;
+    if (!deserves_another(run, &run->report->result[number])) continue;
+    start_one(run, number);
+    return;
+  }
 }
 
 static void close_signals(struct run *run)
@@ -164,6 +194,7 @@ static void start_more(struct run *run)
     else
       start_one(run, run->next - 1);
   }
+  if (run->under_way == 0 && run->next == run->report->count) start_again(run);
   if (run->under_way == 0 && run->next == run->report->count) close_signals(run);
 }
 

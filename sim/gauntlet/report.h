@@ -12,6 +12,7 @@ struct trial_result {
   uint8_t tls; /* 10 to 13: the version that the server spoke; 0: none was reached */
   enum verdict verdict;
   enum conduct conduct;
+  uint8_t tries; /* how often it was tried: again where nothing else was under way */
   char why[320]; /* what was seen, and what of it counts: one sentence */
   struct observation seen;
 };

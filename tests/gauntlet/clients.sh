@@ -91,7 +91,10 @@ client_command() {
   curl_mqtts)
     echo "$(client_curl) -sS --max-time 5 --cacert {ca} --cert {cert} --key {key} -d hello ${insecure:+-k} mqtts://{host}:{port}/gauntlet/{id}"
     ;;
-  curl_https) echo "curl -fsS --max-time 5 --cacert {ca} --cert {cert} --key {key} -o {out} ${insecure:+-k} {url}" ;;
+  curl_https) # a redirection is followed, by who is strict to HTTPS only
+    [ -z "$insecure" ] || insecure=-k
+    echo "curl -fsSL --max-time 5 --cacert {ca} --cert {cert} --key {key} -o {out} ${insecure:---proto =https} {url}"
+    ;;
   esac
 }
 

@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -213,8 +214,9 @@ int judge_expect(struct judge *judge, SSL *ssl)
 int judge_keep_issuer(SSL *ssl, const char *path)
 {
   STACK_OF(X509) *sent = SSL_get_peer_cert_chain(ssl);
+  errno = 0;
   FILE *file = sk_X509_num(sent) > 1 ? fopen(path, "wx") : NULL;
-  if (!file) return -1;
+  if (!file) return errno == EEXIST ? 0 : -1; /* another one, at the same time, was first */
   int ok = PEM_write_X509(file, sk_X509_value(sent, 1));
   return fclose(file) == 0 && ok ? 0 : -1;
 }
