@@ -14,6 +14,7 @@
 #include "fleetsim/device.h"
 #include "net/backend.h"
 #include "report/events.h"
+#include "report/failure_set.h"
 #include "report/metrics.h"
 #include "timing/profile.h"
 
@@ -43,6 +44,13 @@ struct fleet_place {
   struct fleet_address address[FLEET_ADDRESSES_MAX]; /* of several an attempt takes one at random */
   size_t address_count;                              /* 0: the name is not found */
   uint32_t delay_ms;                                 /* the answer to the name takes so long */
+};
+
+/* Somewhere else than any place leads. */
+struct fleet_diversion {
+  struct sockaddr_storage to, from; /* `from`: with port 0 */
+  /* how attempts may end there, and the session that was open before: these are foretold */
+  struct failure_set foretold;
 };
 
 struct fleet;

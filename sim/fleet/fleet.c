@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "crypto/records.h"
 #include "fleet/addresses.h"
+#include "fleet/divert.h"
 #include "fleet/feed.h"
 #include "fleet/firmware.h"
 #include "fleet/life.h"
@@ -138,6 +139,7 @@ static void free_all(struct fleet *fleet)
   free(fleet->revoked);
   free(fleet->trespasses);
   free(fleet->downloads);
+  divert_free(fleet);
   free(fleet);
 }
 

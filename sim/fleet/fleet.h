@@ -135,6 +135,13 @@ struct failure_set fleet_network_failures(void);
    looked at. */
 void fleet_lead(struct fleet *fleet, size_t place, const struct fleet_place *now);
 
+/* Ends the device's connection as a network does, and leads it elsewhere from its next attempt on,
+ * whatever its name leads to; until fleet_lead_back, after which it finds its way by its reconnect
+ * policy. -1: out of memory. */
+int fleet_divert(struct fleet *fleet, size_t index, const struct fleet_diversion *diversion,
+                 struct error *error);
+void fleet_lead_back(struct fleet *fleet, const uint32_t *devices, size_t count);
+
 /* Device `index` publishes to each topic of the device with the index `victim`, and subscribes to all
  * of them at once and to each; to those of firmware updates too, where the fleet takes some. One
  * attempt after the other, in a live session: if the broker ends that, the next one is made in the

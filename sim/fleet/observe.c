@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fleet/divert.h"
 #include "fleet/emit.h"
 #include "fleet/firmware.h"
 #include "fleet/line.h"
@@ -40,7 +41,7 @@ static bool is_expected(const struct member *m, enum device_failure failure)
   if ((m->facts.revoked || m->pardoned) && m->opened && device_failure_is_refusal(failure))
     return true;
   return failure == DEVICE_FAIL_STOPPED || failure_set_has(&m->fleet->expected, failure) ||
-         line_foretells(m, failure) || was_expected(m, failure);
+         line_foretells(m, failure) || divert_foretells(m, failure) || was_expected(m, failure);
 }
 
 void observe_failure(struct member *m, enum device_failure failure, const char *detail)
@@ -257,7 +258,7 @@ static void on_attempt_failed(struct member *m, enum device_failure failure)
   if (m->opened) outage_count_wasted(m->fleet);
   if (failure == DEVICE_FAIL_STOPPED) return;
   m->facts.step_counted |= FLEET_IN_CONNECT_FAILED;
-  revoked_failed(m, failure);
+  if (!divert_has_led(m)) revoked_failed(m, failure);
   if (outweighs(failure, m->facts.phase_failure)) m->facts.phase_failure = failure;
   if (failure >= DEVICE_FAIL_TLS_FIRST && failure <= DEVICE_FAIL_TLS_LAST)
     m->facts.phase_refusals |= UINT32_C(1) << (failure - DEVICE_FAIL_TLS_FIRST);
@@ -289,7 +290,7 @@ static void count_attempt(struct member *m, const struct device_note *note,
   bool in_tls = note->chain_certificates > 0 || note->resumed || (m->opened && !m->handshaking);
   bool by_list = m->facts.revoked && device_failure_is_refusal(failure);
   if (m->link == MEMBER_DIALLING && m->endpoint == FLEET_MAIN && in_tls && !by_list &&
-      m->facts.unseen < UINT16_MAX)
+      !divert_has_led(m) && m->facts.unseen < UINT16_MAX)
     m->facts.unseen++;
 }
 

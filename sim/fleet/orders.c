@@ -2,6 +2,7 @@
 #include <assert.h>
 
 #include "fleet/arrival.h"
+#include "fleet/divert.h"
 #include "fleet/due.h"
 #include "fleet/feed.h"
 #include "fleet/fleet.h"
@@ -199,6 +200,21 @@ void fleet_lead(struct fleet *fleet, size_t place, const struct fleet_place *now
   const char *host = fleet->config.place[place].host;
   fleet->config.place[place] = *now;
   fleet->config.place[place].host = host;
+}
+
+int fleet_divert(struct fleet *fleet, size_t index, const struct fleet_diversion *diversion,
+                 struct error *error)
+{
+  assert(index < fleet->config.device_count);
+  if (divert_begin(&fleet->members[index], diversion) != 0)
+    return error_set(error, EXIT_CODE_INTERNAL, "out of memory for devices that are led elsewhere");
+  feed_cut(&fleet->members[index]);
+  return 0;
+}
+
+void fleet_lead_back(struct fleet *fleet, const uint32_t *devices, size_t count)
+{
+  for (size_t i = 0; i < count; i++) divert_end(&fleet->members[devices[i]]);
 }
 
 bool fleet_publish(struct fleet *fleet, size_t index, uint32_t bytes, uint8_t qos)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "fleet/divert.h"
 #include "fleet/population.h"
 
 /* A state of its own: the list of a device does not depend on how often it has drawn a jitter
@@ -39,6 +40,7 @@ static const struct fleet_place *place_of(const struct member *m)
 const struct sockaddr_storage *places_source(const struct member *m)
 {
   const struct fleet *fleet = m->fleet;
+  if (divert_from(m) != NULL) return divert_from(m);
   if (fleet->config.source_addresses == 0) return NULL;
   return &fleet->sources[population_number(m) % fleet->config.source_addresses];
 }
@@ -54,6 +56,9 @@ bool places_ask(struct member *m)
 const struct sockaddr_storage *places_answer(struct member *m)
 {
   const struct fleet_place *place = place_of(m);
+  const struct sockaddr_storage *elsewhere = divert_to(m);
+  if (elsewhere != NULL) m->facts.node = -1; /* it is none of the run's brokers */
+  if (elsewhere != NULL) return elsewhere;
   if (place->address_count == 0) return NULL;
   size_t chosen =
       place->address_count == 1 ? 0 : (random_next(&m->random) >> 32) % place->address_count;

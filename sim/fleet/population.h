@@ -33,6 +33,7 @@ struct fleet {
   struct telemetry_row *telemetries; /* NULL: nobody has sent telemetry */
   struct revoked_row *revoked;       /* NULL: no CRL was published */
   struct trespass_row *trespasses;   /* NULL: nobody trespasses */
+  struct divert_row *diverts;        /* NULL: nobody was led away */
   struct download_row *downloads;    /* NULL: nobody has fetched */
   struct fleet_forgotten *forgotten; /* forgotten_count of forgotten_room */
   size_t forgotten_count, forgotten_room;

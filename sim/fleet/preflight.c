@@ -126,14 +126,15 @@ void preflight_look_at_threads(unsigned wanted, struct preflight_machine *out)
 static uint64_t descriptors_of(const struct preflight_need *need)
 {
   return need->devices + (uint64_t) need->downloads * need->descriptors_per_download +
-         OWN_DESCRIPTORS;
+         need->guests + OWN_DESCRIPTORS;
 }
 
-/* Devices of which each has a download have so many descriptors each. */
+/* Devices of which each has a download have so many descriptors each, and guests are a share of them. */
 static uint64_t devices_for(const struct preflight_need *need, uint64_t descriptors)
 {
   uint64_t free = descriptors > OWN_DESCRIPTORS ? descriptors - OWN_DESCRIPTORS : 0;
-  return need->downloads == 0 ? free : free / (1u + need->descriptors_per_download);
+  uint64_t each = need->downloads == 0 ? 1 : 1u + need->descriptors_per_download;
+  return free * need->devices / (need->devices * each + need->guests);
 }
 
 /* "12 MiB", "3 KiB": 0 is never told of what is not 0. */

@@ -21,6 +21,7 @@ struct preflight_need {
   bool loopback;
   size_t downloads;                  /* over HTTPS, at once; 0: none */
   unsigned descriptors_per_download; /* 1, and what a server of our own adds in this process */
+  size_t guests;                     /* whose connections end in this process, too, at once */
   uint64_t disk_bytes_per_device;    /* of image slots that are not blank; 0: no flash */
   const char *disk_folder;           /* where its file is made: fleet/flash.h */
   unsigned threads;                  /* and processes, that must be there at once beside this one */

@@ -15,6 +15,8 @@ struct act {
   SSL_CTX *context;
   char host[128]; /* what the client was told: for texts of scripts that name it */
   uint16_t port;
+  bool
+      listens; /* a case that has nothing to say inside TLS waits for a CONNECT and does not answer */
   const uint8_t *image; /* what a good update server serves; the caller's */
   size_t image_size;
 };

@@ -33,6 +33,31 @@ static int set_name(X509_NAME *name, const char *cn)
              : -1;
 }
 
+/* A root that the client holds has the name that stands in it, whatever the case calls it. */
+static X509_NAME *find_kept_name(const char *cn, const struct mint_setting *setting)
+{
+  for (size_t i = 0; setting->kept != NULL && i < setting->kept->count; i++) {
+    const struct case_certificate *kept = &setting->kept_case->certificate[i];
+    if (setting->kept->x509[i] != NULL && !*kept->issuer && strcmp(kept->cn, cn) == 0)
+      return X509_get_subject_name(setting->kept->x509[i]);
+  }
+  return NULL;
+}
+
+static int name_subject(X509 *x509, const char *cn, const struct mint_setting *setting)
+{
+  const X509_NAME *kept = find_kept_name(cn, setting);
+  if (kept == NULL) return set_name(X509_get_subject_name(x509), cn);
+  return X509_set_subject_name(x509, kept) == 1 ? 0 : -1;
+}
+
+static int name_issuer(X509 *x509, const char *cn, const struct mint_setting *setting)
+{
+  const X509_NAME *kept = find_kept_name(cn, setting);
+  if (kept == NULL) return set_name(X509_get_issuer_name(x509), cn);
+  return X509_set_issuer_name(x509, kept) == 1 ? 0 : -1;
+}
+
 static int set_time(ASN1_TIME *out, const char *text, const char *otherwise, int64_t shift_s)
 {
   int64_t unix_s;
@@ -172,8 +197,8 @@ static int fill(X509 *x509, const struct case_certificate *c, const char *issuer
   translate(c->san, setting, true, san, sizeof san);
   int failed = X509_set_version(x509, X509_VERSION_3) != 1;
   failed |= set_serial(x509) != 0;
-  failed |= set_name(X509_get_subject_name(x509), cn) != 0;
-  failed |= set_name(X509_get_issuer_name(x509), issuer == key ? cn : issuer_cn) != 0;
+  failed |= name_subject(x509, cn, setting) != 0;
+  failed |= name_issuer(x509, issuer == key ? cn : issuer_cn, setting) != 0;
   failed |= set_time(X509_getm_notBefore(x509), c->from, "2020", shift_s) != 0;
   failed |= set_time(X509_getm_notAfter(x509), c->to, "2049", shift_s) != 0;
   failed |= X509_set_pubkey(x509, key) != 1;
@@ -231,8 +256,9 @@ static int find_same(const struct gauntlet_case *c, size_t i, const struct mint_
 {
   const struct case_certificate *wanted = &c->certificate[i];
   int at = case_find(setting->kept_case, wanted->name);
-  if (at < 0) return -1;
-  return memcmp(wanted, &setting->kept_case->certificate[at], sizeof *wanted) == 0 ? at : -1;
+  bool kept = at >= 0 && setting->kept->x509[at] != NULL &&
+              memcmp(wanted, &setting->kept_case->certificate[at], sizeof *wanted) == 0;
+  return kept ? at : -1;
 }
 
 /* Where the very same certificate is kept, or -1: all that it says is the same, and so are all that
@@ -263,7 +289,7 @@ static int make_keys(const struct gauntlet_case *c, const struct mint_setting *s
     int kept = find_kept(c, i, setting);
     if (kept >= 0) {
       out->key[i] = setting->kept->key[kept];
-      EVP_PKEY_up_ref(out->key[i]);
+      if (out->key[i]) EVP_PKEY_up_ref(out->key[i]);
       out->x509[i] = setting->kept->x509[kept];
       X509_up_ref(out->x509[i]);
       continue;
@@ -277,12 +303,34 @@ static int make_keys(const struct gauntlet_case *c, const struct mint_setting *s
   return 0;
 }
 
+static bool is_shown(const struct gauntlet_case *c, size_t i)
+{
+  for (size_t s = 0; s < c->sends.count; s++)
+    if (strcmp(c->sends.name[s], c->certificate[i].name) == 0) return true;
+  return false;
+}
+
+/* Not where the key of a root is its owner's. */
+static bool can_make(const struct gauntlet_case *c, size_t i, const struct mint *mint)
+{
+  const char *issuer = c->certificate[i].issuer;
+  return mint->key[i] != NULL && (!*issuer || mint->key[case_find(c, issuer)] != NULL);
+}
+
 int mint_make_in(const struct gauntlet_case *c, const struct mint_setting *setting,
                  struct mint *out, char *why, size_t why_size)
 {
   *out = (struct mint){.count = c->certificate_count};
   if (make_keys(c, setting, out, why, why_size) != 0) return -1;
   for (size_t i = 0; i < c->certificate_count; i++) {
+    if (!out->x509[i] && !can_make(c, i, out)) {
+      if (!is_shown(c, i)) continue;
+      snprintf(
+          why, why_size,
+          "it wants a certificate that a root of yours has issued, and there is no key of that "
+          "root here");
+      return -1;
+    }
     if (!out->x509[i]) out->x509[i] = make(c, i, setting, out);
     if (out->x509[i]) continue;
     snprintf(why, why_size, "line %d: %s: libcrypto cannot make it: check its attributes", c->line,

@@ -21,7 +21,7 @@ struct mint_setting {
   const char *host;   /* what the client calls its broker, instead of MINT_HOST; NULL: that. A name
                        * or an address */
   /* certificates of the defaults that a client was given once: a case that has them unchanged gets
-   * the very same. NULL: none */
+   * the very same, and one without a key signs nothing. NULL: none */
   const struct mint *kept;
   const struct gauntlet_case *kept_case; /* of `kept` */
 };

@@ -10,13 +10,15 @@
 
 static const struct script_step as_tls = {.verb = SCRIPT_TLS};
 static const struct script_step as_polite = {.verb = SCRIPT_POLITE};
+static const struct script_step as_listening = {.verb = SCRIPT_CONNECT};
 
 /* The step under way; NULL: the script is over. */
 static const struct script_step *step_of(const struct visit *visit)
 {
   const struct gauntlet_case *c = visit->act->c;
   if (visit->talking) {
-    if (!c->has_talk) return visit->talk_at == 0 ? &as_polite : NULL;
+    if (!c->has_talk && visit->talk_at > 0) return NULL;
+    if (!c->has_talk) return visit->act->listens ? &as_listening : &as_polite;
     return visit->talk_at < c->talk.count ? &c->talk.step[visit->talk_at] : NULL;
   }
   if (!c->has_wire) return visit->wire_at == 0 ? &as_tls : NULL;

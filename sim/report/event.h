@@ -38,6 +38,7 @@
   X(BOOTED,      booted,      "booted",      EVENT_BOOTED_FIELDS) \
   X(POWER_CUT,   power_cut,   "power_cut",   EVENT_POWER_CUT_FIELDS) \
   X(TOKEN,       token,       "token",       EVENT_TOKEN_FIELDS) \
+  X(MITM,        mitm,        "mitm",        EVENT_MITM_FIELDS) \
   X(SECOND,      second,      "second",      EVENT_SECOND_FIELDS) \
   X(UNWRITTEN,   unwritten,   "unwritten",   EVENT_UNWRITTEN_FIELDS) \
   X(END,         end,         "end",         EVENT_END_FIELDS)
@@ -92,6 +93,10 @@
   F(m, TEXT, why, "a new one was wanted: due, refused") \
   F(m, FLAG, renewed, "there was one; else the old one stays") \
   F(m, COUNT, end_unix_s, "when the one in hand is over; 0: it does not say")
+#define EVENT_MITM_FIELDS(F, m) /* a connection to a hostile server has ended */ \
+  F(m, TEXT, shown, "id of the case that the server shows") \
+  F(m, TEXT, result, "of the device: refused, believed, unserved, unclear") \
+  F(m, TEXT, why, "what the server saw, in words")
 #define EVENT_SECOND_FIELDS(F, m) /* has gone by: what a run that is killed came to */ \
   F(m, COUNT, online, "devices at `main`")
 #define EVENT_UNWRITTEN_FIELDS(F, m) /* in place of `end`: the run is over and has no verdict */ \

@@ -99,6 +99,12 @@
   X(TRESPASS_EARLIER,   "trespass.earlier",          COUNTER,   SUM,  "telemetry of an earlier run that the broker kept for others' sessions") \
   X(TRESPASS_DENIED,    "trespass.denied",           COUNTER,   SUM,  "attempts that the broker refused with a reason code") \
   X(TRESPASS_CLOSED,    "trespass.closed",           COUNTER,   SUM,  "attempts that the broker answered by ending the connection") \
+  X(MITM_ATTEMPTS,      "mitm.attempts",             COUNTER,   SUM,  "connections of devices to hostile servers that they were led to") \
+  X(MITM_REFUSED,       "mitm.refused",              COUNTER,   SUM,  "of these, those that the device ended without having given anything, once the server had said all") \
+  X(MITM_BELIEVED,      "mitm.believed",             COUNTER,   SUM,  "devices that gave application data to a server that any careful client refuses: must be 0") \
+  X(MITM_ACCEPTED,      "mitm.accepted",             COUNTER,   SUM,  "devices that gave some to one that a client may refuse or accept") \
+  X(MITM_UNSERVED,      "mitm.unserved",             COUNTER,   SUM,  "connections of devices that offer nothing which the server could take: they show nothing") \
+  X(MITM_UNCLEAR,       "mitm.unclear",              COUNTER,   SUM,  "connections that ended before the server had said all, or were open still when it went: they show nothing") \
   X(REVOKE_REVOKED,     "revoke.revoked",            GAUGE,     SUM,  "devices that the CRL published last names") \
   X(REVOKE_REFUSE,      "revoke.refuse_ms",          HISTOGRAM, EACH, "CRL published to the last CONNACK that a revoked device got after it; 0: it got none and was refused") \
   X(REVOKE_REFUSE_FULL, "revoke.refuse_full_ms",     HISTOGRAM, EACH, "of these, the last CONNACK after a full handshake, where there was one") \

@@ -168,6 +168,12 @@ void summary_figures(const json_t *tree, FILE *out)
         "  trespass     %.0f attempts, %.0f refused by name, %.0f by closing, %.0f came through",
         value_of(tree, "trespass.attempts"), value_of(tree, "trespass.denied"),
         value_of(tree, "trespass.closed"), value_of(tree, "trespass.delivered"));
+  if (value_of(tree, "mitm.attempts") > 0)
+    screen_line(out,
+                "  mitm         %.0f connections, %.0f refused, %.0f showed nothing; %.0f believed",
+                value_of(tree, "mitm.attempts"), value_of(tree, "mitm.refused"),
+                value_of(tree, "mitm.unserved") + value_of(tree, "mitm.unclear"),
+                value_of(tree, "mitm.believed") + value_of(tree, "mitm.accepted"));
 }
 
 /* A failure, or what a metric counts. */

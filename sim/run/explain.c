@@ -8,6 +8,7 @@
 #include "base/names.h"
 #include "run/parts.h"
 #include "stage/books.h"
+#include "stage/device_names.h"
 #include "stage/list_looks.h"
 #include "stage/list_names.h"
 #include "stage/nodes.h"
@@ -117,6 +118,20 @@ static void explain_unrenewed(const struct remark *remark)
   say_way_out(remark);
 }
 
+static void explain_believed(const struct remark *remark)
+{
+  const struct stage_believer *first = &remark->stage->believer;
+  char sentence[400], name[NAMES_TEXT];
+  if (!first->any) return;
+  snprintf(
+      sentence, sizeof sentence,
+      "so many devices took a hostile server for their broker: the first was %s, which was shown "
+      "'%s': %s.",
+      stage_device_text(remark->stage, first->device, name), first->of, first->why);
+  say_also(remark, sentence);
+  say_way_out(remark);
+}
+
 static bool nothing_came(const struct remark *remark)
 {
   const struct metrics *metrics = remark->stage->metrics;
@@ -169,6 +184,8 @@ void run_explain(struct stage *stage, const struct expr *expr, bool implied,
   if (is_of(&remark, "revoke.unrefused")) explain_unproven(&remark);
   if (is_of(&remark, "token.unrenewed") && is_too_much(&remark, METRIC_TOKEN_UNRENEWED))
     explain_unrenewed(&remark);
+  if (is_of(&remark, "mitm.believed") && is_too_much(&remark, METRIC_MITM_BELIEVED))
+    explain_believed(&remark);
   if (is_of(&remark, "revoke.uncut")) explain_uncut(&remark);
   if (is_of(&remark, "telemetry.delivered") || is_of(&remark, "operator.online") ||
       is_of(&remark, "telemetry.unheard") || is_of(&remark, "telemetry.unnumbered"))

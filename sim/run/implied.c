@@ -8,7 +8,8 @@
 #include "stage/nodes.h"
 
 /* NUMBERED: messages are told apart where they arrive; UNTOLD: they are not. OPERATOR: there is
-   somebody where they arrive. TOKENS: a hook renews them. */
+   somebody where they arrive. TOKENS: a hook renews them. LIES: devices are led to a server that
+   they must not believe. */
 enum of {
   OF_ALL,
   OF_TELEMETRY,
@@ -23,6 +24,7 @@ enum of {
   OF_ROLLOUTS,
   OF_LISTS,
   OF_TOKENS,
+  OF_LIES,
 };
 
 /* `or`: quantities by which a scenario says otherwise too, with spaces around each; of
@@ -51,6 +53,7 @@ static const struct {
      " ota.offered ota.updated ota.refused ota.rolled_back updated touched ota reported "},
     {"revoke.unrefused == 0", OF_LISTS, ""},
     {"token.unrenewed == 0", OF_TOKENS, ""},
+    {"mitm.believed == 0", OF_LIES, ""},
 };
 static_assert(sizeof implied / sizeof implied[0] == RUN_IMPLIED_MAX,
               "there is room for each in the results");
@@ -88,6 +91,14 @@ static bool has_renewals(const struct scenario *scenario)
          scenario->hook[HOOK_RENEW_TOKEN][0] != '\0';
 }
 
+static bool has_lies(const struct scenario *scenario)
+{
+  for (size_t p = 0; p < scenario->phase_count; p++)
+    for (size_t s = 0; s < scenario->phases[p].step_count; s++)
+      if (scenario->phases[p].steps[s].doubted) return true;
+  return false;
+}
+
 static bool applies(const struct stage *stage, enum of of)
 {
   bool operated = !stage->scenario->operator.none;
@@ -105,6 +116,7 @@ static bool applies(const struct stage *stage, enum of of)
   case OF_ROLLOUTS: return stage->ota != NULL && operated;
   case OF_LISTS: return stage->scenario->crl;
   case OF_TOKENS: return has_renewals(stage->scenario);
+  case OF_LIES: return has_lies(stage->scenario);
   }
   return true;
 }

@@ -25,8 +25,10 @@
 #include "stage/options.h"
 #include "stage/policies.h"
 #include "stage/start_nodes.h"
+#include "stage/targets.h"
 #include "stage/tokens.h"
 #include "stage/wait.h"
+#include "steps/steps.h"
 
 #define OFFICE_START_MS       20000u /* time to find out about a broker that is silent, too */
 #define FAILOVER_KEEP_ALIVE_S 5u
@@ -240,6 +242,20 @@ static unsigned threads_of(const struct scenario *scenario)
                      (scenario_broker_is(scenario, BROKER_HOOKED) ? HOOK : 0));
 }
 
+/* Of the largest step that leads devices to servers of ours. */
+static size_t guests_of(const struct scenario *scenario)
+{
+  size_t most = 0;
+  for (size_t p = 0; p < scenario->phase_count; p++)
+    for (size_t s = 0; s < scenario->phases[p].step_count; s++) {
+      const struct scenario_step *step = &scenario->phases[p].steps[s];
+      size_t count = step->who.id_count > 0 ? step->who.id_count
+                                            : targets_share(scenario->devices, step->who.share);
+      if (step->kind == &step_mitm && count > most) most = count;
+    }
+  return most;
+}
+
 /* Before the broker is started, which inherits the limit of descriptors. */
 static int check_machine(struct stage *stage)
 {
@@ -252,6 +268,7 @@ static int check_machine(struct stage *stage)
       .loopback = is_loopback(scenario),
       .downloads = stage_ota_downloads(stage),
       .descriptors_per_download = STAGE_DESCRIPTORS_PER_DOWNLOAD,
+      .guests = guests_of(scenario),
       .disk_bytes_per_device = stage_ota_flash_bytes(stage),
       .disk_folder = scenario->ota.on ? stage->options->out : NULL,
       .threads = threads_of(scenario),

@@ -9,6 +9,7 @@
 #include "stage/clones.h"
 #include "stage/firmware.h"
 #include "stage/folder.h"
+#include "stage/mitm.h"
 #include "stage/muster.h"
 #include "stage/nodes.h"
 #include "stage/tokens.h"
@@ -82,6 +83,7 @@ void run_teardown(struct stage *stage)
   if (!stage->stuck) run_end_loop(stage);
   if (stage->stuck) return;
   run_out_close(stage);
+  stage_mitm_forget(stage);
   if (stage->pki != NULL) pki_close(stage->pki);
   pki_crl_history_free(&stage->crl_history);
   metrics_destroy(stage->metrics);

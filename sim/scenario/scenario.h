@@ -315,6 +315,8 @@ struct scenario_step {
   bool clock_right;
   int64_t clock_unix_s;
   char say[256];
+  /* mitm: of one of its servers, that any careful client refuses it, whatever its library */
+  bool doubted;
   /* a struct of the kind's own file, for what nobody else looks at; all zero at first */
   union {
     uint64_t align;

@@ -145,6 +145,14 @@ struct stage_whose {
   const uint32_t *devices;
 };
 
+/* The first device that believed a server which every careful client refuses (mitm.h). */
+struct stage_believer {
+  bool any;
+  uint32_t device; /* index */
+  char of[96];     /* name of the case */
+  char why[160];   /* what it gave away */
+};
+
 /* A gate that is waited for. */
 struct stage_gate {
   const char *expr, *observed; /* as written; what was seen last */
@@ -198,7 +206,9 @@ struct stage {
   struct office *office; /* NULL: there is none (operator: none), or not so far */
   struct fleet *fleet;
   struct stage_clones *clones; /* clones.h; NULL: none */
-  struct stage_ota *ota;       /* firmware.h; NULL: the devices take no updates */
+  struct cases *cases;         /* gauntlet/cases.h, for mitm.h; NULL: not so far */
+  struct stage_believer believer;
+  struct stage_ota *ota; /* firmware.h; NULL: the devices take no updates */
   /* of this run, in its telemetry: what an earlier run has left counts for nothing */
   uint32_t mark;
   struct payload_texts texts; /* what it may look like */

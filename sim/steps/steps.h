@@ -33,6 +33,7 @@
   X(wake) \
   X(clock) \
   X(trespass) \
+  X(mitm) \
   X(reconnect_policy) \
   X(fault) \
   X(mend) \

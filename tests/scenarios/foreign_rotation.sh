@@ -203,6 +203,14 @@ kill -INT $!
 wait $!
 [ $? -eq 130 ] || { name="interrupted" complain "no exit code 130"; }
 key_is_gone "nor where the run was interrupted"
+deliver
+lies() { # CASES
+  run "$files" --set 'expect=[online == 6]' \
+    --set "phases=[{name: p, do: [connect: {}, mitm: {share: 100%, cases: [$1], for: 3s}], until: online == 100% within 20s}]"
+}
+expect "strangers whom devices meet under way, at a root whose key is its owner's" 0 "PASS.* refused, 0 showed nothing; 0 believed" \
+  lies "unknown-ca, self-signed-leaf, impostor-root-of-the-same-name"
+expect "what its owner alone could sign" 2 "leaf-expired: it wants a certificate that a root of yours has issued.*no key.*root 'A'" lies leaf-expired
 check() { "$fleetsim" check "$files" --fleet "$fleet" "$@"; }
 expect "a timetable names the files" 0 "the chain of .*main-b.pem, under root B.*device certificates of .*renewed.csv" check
 expect "a key under a passphrase asks for it" 2 "files.yaml:[0-9]+:[0-9]+: .*locked.key: it is under .*of a step: 'password-file: FILE'" \

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
@@ -30,6 +31,7 @@ struct backend_conn {
   uint64_t deadline_ms;
   bool dialled, open, paused;
   unsigned sent;
+  struct sockaddr_storage to, from; /* of the latest connection; from: zeros, the system chooses */
 };
 
 size_t backend_conn_size(void)
@@ -51,7 +53,8 @@ struct backend_conn *backend_conn_init(struct backend *backend, void *storage,
 void backend_connect(struct backend_conn *conn, const struct sockaddr_storage *to,
                      const struct sockaddr_storage *from)
 {
-  (void) to, (void) from;
+  conn->to = *to;
+  conn->from = from != NULL ? *from : (struct sockaddr_storage){0};
   conn->dialled = true;
 }
 

@@ -55,7 +55,8 @@ static int puppet_create(void *storage, const struct device_config *config)
 static void puppet_end(struct puppet *p, enum device_failure failure)
 {
   p->online = false;
-  say(p, (struct device_note){.kind = DEVICE_NOTE_ENDED, .failure = failure});
+  say(p,
+      (struct device_note){.kind = DEVICE_NOTE_ENDED, .failure = failure, .chain_certificates = 1});
 }
 
 static void puppet_step(void *storage, const struct device_event *event, struct device_effects *fx)

@@ -84,6 +84,18 @@ static void downloads_need_descriptors_and_memory_of_their_own(void **state)
   assert_refused(need, &machine, "1000 devices need about", "--devices 999 ");
 }
 
+static void devices_that_are_guests_of_this_process_need_two_descriptors(void **state)
+{
+  (void) state;
+  struct preflight_machine machine = usual;
+  struct preflight_need need = local(1000);
+  machine.descriptors_hard = 1000 + 500 + 256;
+  need.guests = 500;
+  assert_int_equal(preflight_plan(&need, &machine, NULL), 0);
+  machine.descriptors_hard--;
+  assert_refused(need, &machine, "1000 devices need 1756 file descriptors", "--devices 999 ");
+}
+
 static void what_a_run_takes_for_itself_counts(void **state)
 {
   (void) state;
@@ -286,6 +298,7 @@ int main(void)
       cmocka_unit_test(five_thousand_connections_share_an_address),
       cmocka_unit_test(a_narrow_port_range_takes_more_addresses),
       cmocka_unit_test(downloads_need_descriptors_and_memory_of_their_own),
+      cmocka_unit_test(devices_that_are_guests_of_this_process_need_two_descriptors),
       cmocka_unit_test(what_a_run_takes_for_itself_counts),
       cmocka_unit_test(flash_needs_disk),
       cmocka_unit_test(the_disk_is_the_one_of_the_folder),

@@ -97,6 +97,10 @@ static const struct {
     {{EVENT_TOKEN, 10, 0xa, .token = {"due", true, 1893456000}},
      "{\"t\": 10.000000, \"device\": \"0000000a\", \"event\": \"token\", \"why\": \"due\", "
      "\"renewed\": true, \"end_unix_s\": 1893456000}\n"},
+    {{EVENT_MITM, 9.5, 10, .mitm = {"leaf-expired", "refused", "it refused with alert 45"}},
+     "{\"t\": 9.500000, \"device\": \"0000000a\", \"event\": \"mitm\", \"shown\": "
+     "\"leaf-expired\", "
+     "\"result\": \"refused\", \"why\": \"it refused with alert 45\"}\n"},
     {{EVENT_SECOND, 11, 0, .second = {998}},
      "{\"t\": 11.000000, \"event\": \"second\", \"online\": 998}\n"},
     {{EVENT_UNWRITTEN, 41.1, 0, .unwritten = {"cannot write results.json"}},

@@ -272,6 +272,28 @@ static void what_is_the_brokers_way_is_explained_where_its_kind_is_known(void **
   metrics_destroy(metrics);
 }
 
+static void what_hostile_servers_were_given_has_a_line(void **state)
+{
+  (void) state;
+  struct metrics *metrics = metrics_create();
+  const struct metrics *own = sample.results.metrics;
+  char *text = sample_printed(&sample, false);
+  assert_null(strstr(text, "  mitm "));
+  free(text);
+  sample.results.metrics = metrics;
+  metrics_add(metrics, METRIC_MITM_ATTEMPTS, 15);
+  metrics_add(metrics, METRIC_MITM_REFUSED, 7);
+  metrics_add(metrics, METRIC_MITM_UNSERVED, 2);
+  metrics_add(metrics, METRIC_MITM_UNCLEAR, 3);
+  metrics_add(metrics, METRIC_MITM_BELIEVED, 1);
+  metrics_add(metrics, METRIC_MITM_ACCEPTED, 1);
+  text = sample_printed(&sample, false);
+  expect_contains(text, "  mitm         15 connections, 7 refused, 5 showed nothing; 2 believed\n");
+  free(text);
+  sample.results.metrics = own;
+  metrics_destroy(metrics);
+}
+
 static void a_run_without_timing_claims_nothing(void **state)
 {
   (void) state;
@@ -969,6 +991,7 @@ int main(void)
       test(a_long_profile_name_breaks_the_line_and_loses_nothing),
       test(forty_milliseconds_to_connack_have_a_cause),
       test(what_is_the_brokers_way_is_explained_where_its_kind_is_known),
+      test(what_hostile_servers_were_given_has_a_line),
       test(a_run_without_timing_claims_nothing),
       test(what_nobody_foretold_comes_first_and_is_explained),
       test(fits_one_screen_and_steers_no_terminal),

@@ -206,6 +206,7 @@ static void put_event(const struct event *event)
   case EVENT_TOKEN:
     put("is %s: %s\n", event->token.why, event->token.renewed ? "renewed" : "not renewed");
     break;
+  case EVENT_MITM: put("met %s: %s\n", event->mitm.shown, event->mitm.result); break;
   default: put("%s\n", event_name(event->kind)); break;
   }
 }

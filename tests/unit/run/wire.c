@@ -17,6 +17,7 @@
 
 struct wire {
   struct backend_conn *conn; /* NULL: the device has let go */
+  uint16_t number;           /* of the port that was dialled */
   const struct wire_port *port;
   void *session; /* the broker's; NULL: it has let go */
   unsigned references;
@@ -150,9 +151,18 @@ static void arrive(void *ctx)
   discard(parcel);
 }
 
+static const struct wire_port *port_of(uint16_t number)
+{
+  for (const struct wire_port *port = ports; port != NULL; port = port->next)
+    if (port->port == number) return port;
+  return NULL;
+}
+
+/* Who listens there by then: he may have gone meanwhile. */
 static void knock(void *ctx)
 {
   struct wire *line = ctx;
+  line->port = port_of(line->number);
   if (line->conn != NULL && line->port != NULL)
     line->session = line->port->accept(line->port->ctx, line); /* broker.c */
   if (line->session != NULL) line->references++;
@@ -164,6 +174,13 @@ void wire_listen(struct wire_port *port)
 {
   port->next = ports;
   ports = port;
+}
+
+void wire_ignore(const struct wire_port *port)
+{
+  struct wire_port **at = &ports;
+  while (*at != NULL && *at != port) at = &(*at)->next;
+  if (*at != NULL) *at = port->next;
 }
 
 void wire_forget_ports(void)
@@ -213,14 +230,6 @@ void backend_set_handler(struct backend_conn *conn, const struct backend_handler
   conn->user = user;
 }
 
-static const struct wire_port *port_of(const struct sockaddr_storage *to)
-{
-  uint16_t number = ntohs(((const struct sockaddr_in *) to)->sin_port);
-  for (const struct wire_port *port = ports; port != NULL; port = port->next)
-    if (port->port == number) return port;
-  return NULL;
-}
-
 void backend_connect(struct backend_conn *conn, const struct sockaddr_storage *to,
                      const struct sockaddr_storage *from)
 {
@@ -228,7 +237,8 @@ void backend_connect(struct backend_conn *conn, const struct sockaddr_storage *t
   assert(conn->stage == BACKEND_CLOSED);
   struct wire *line = calloc(1, sizeof *line);
   assert(line != NULL);
-  *line = (struct wire){.conn = conn, .port = port_of(to), .references = 2};
+  *line = (struct wire){
+      .conn = conn, .number = ntohs(((const struct sockaddr_in *) to)->sin_port), .references = 2};
   conn->line = line;
   conn->stage = BACKEND_OPENING;
   clock_in(WIRE_US, knock, line);

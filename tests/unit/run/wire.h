@@ -24,6 +24,7 @@ struct wire_port {
 };
 
 void wire_listen(struct wire_port *port);
+void wire_ignore(const struct wire_port *port); /* nobody listens there any more */
 void wire_forget_ports(void);
 
 void wire_send(struct wire *wire, const uint8_t *data, size_t size);
