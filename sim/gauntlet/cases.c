@@ -255,10 +255,10 @@ static int parse_tls(struct parser *p, char *value)
 
 static int parse_dh(struct parser *p, char *value)
 {
-  p->current->dh_bits = (unsigned) strtoul(value, NULL, 10);
-  return p->current->dh_bits >= 512 && p->current->dh_bits <= 8192
-             ? 0
-             : complain(p, "dh: '%s' is no size of 512 to 8192 bits", value);
+  static const char *const sizes[] = {"1024", "1536", "2048", "3072", "4096"};
+  int i = take_word(p, "dh", value, sizes, 5);
+  if (i >= 0) p->current->dh_bits = (unsigned) strtoul(sizes[i], NULL, 10);
+  return i < 0 ? -1 : 0;
 }
 
 static int parse_mqtt_version(struct parser *p, char *value)

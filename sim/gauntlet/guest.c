@@ -113,13 +113,21 @@ bool guest_seen(struct guest *guest, const struct observation *seen, double now_
   return true;
 }
 
-void guest_seen_late(struct guest *guest, size_t trial, const struct observation *seen)
+bool guest_seen_late(struct guest *guest, size_t trial, const struct observation *seen,
+                     double now_ms)
 {
   struct trial_result *result = &guest->report.result[trial];
+  enum verdict before = result->verdict;
   if (guest->open > 0) guest->open--;
+  guest->ended_ms = now_ms;
   note_who(guest, seen);
+  if (seen->application_bytes == 0 && !seen->went_on) {
+    result->seen.connections++;
+    return false;
+  }
   judge_add(&result->seen, seen);
   judge_trial(result, false);
+  return result->verdict != before;
 }
 
 void guest_give_up(struct guest *guest, const char *why)

@@ -32,9 +32,10 @@ struct trial_result *guest_next(struct guest *guest, double now_ms);
 /* A connection of the trial under way is over; true: so is the trial, and it is judged. */
 bool guest_seen(struct guest *guest, const struct observation *seen, double now_ms);
 
-/* The same of a trial that was over before: a device that had opened two, or came back at once. What it
- * gave away there counts there. */
-void guest_seen_late(struct guest *guest, size_t trial, const struct observation *seen);
+/* A connection of a trial that is over is over too: what a client gave away counts on whichever of them.
+ * Returns whether it has changed what is known of that trial. */
+bool guest_seen_late(struct guest *guest, size_t trial, const struct observation *seen,
+                     double now_ms);
 
 /* The trial under way is over though nothing more was seen. */
 void guest_give_up(struct guest *guest, const char *why);

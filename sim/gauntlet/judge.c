@@ -16,9 +16,10 @@ enum { NOT_EXECUTABLE = 126, NOT_FOUND = 127 }; /* what a shell says of a comman
 
 static unsigned distance(const struct observation *seen)
 {
-  if (seen->application_bytes > 0) return 5;
-  if (seen->shaken) return 4;
-  if (seen->said && seen->has_hello) return 3;
+  if (seen->application_bytes > 0) return 6;
+  if (seen->shaken) return 5;
+  if (seen->said && seen->has_hello) return 4;
+  if (seen->begun && seen->has_hello) return 3;
   return seen->has_hello ? 2 : seen->said;
 }
 
@@ -40,6 +41,8 @@ void judge_add(struct observation *trial, const struct observation *connection)
       all.publishes_after_refusal + connection->publishes_after_refusal;
   trial->requests = all.requests + connection->requests;
   trial->plain_requests = all.plain_requests + connection->plain_requests;
+  trial->watched = all.watched;
+  trial->cut_short = all.cut_short;
   trial->ended = all.ended;
   trial->status = all.status;
   trial->signal = all.signal;
@@ -53,7 +56,8 @@ void judge_add(struct observation *trial, const struct observation *connection)
 bool judge_has_enough(const struct trial_result *result)
 {
   const struct observation *seen = &result->seen;
-  return seen->application_bytes > 0 || seen->unserved || seen->alerted || seen->said;
+  return seen->application_bytes > 0 || seen->unserved || seen->alerted || seen->said ||
+         (seen->begun && judge_conduct(result) == CONDUCT_REFUSED);
 }
 
 /* --- Conduct ---------------------------------------------------------------------------------- */
@@ -72,13 +76,23 @@ static bool has_gone_on_with_handshake(const struct trial_result *result)
          (result->c->flaws & chain) == 0;
 }
 
+/* The lie is one record of a handshake that is sound until then. */
+static bool waits_for_record(const struct gauntlet_case *c)
+{
+  for (size_t i = 0; c->has_wire && i < c->wire.count; i++) {
+    enum script_filter filter = c->wire.step[i].filter;
+    if (filter != SCRIPT_WHOLE && filter != SCRIPT_CUT) return true;
+  }
+  return false;
+}
+
 static enum conduct conduct_in_tls(const struct trial_result *result)
 {
   const struct observation *seen = &result->seen;
+  if (seen->unserved) return CONDUCT_UNSERVED; /* what it gave, it gave to a sound server */
   if (seen->application_bytes > 0 || has_gone_on_with_handshake(result)) return CONDUCT_ACCEPTED;
-  if (seen->unserved) return CONDUCT_UNSERVED;
-  /* who leaves in the middle of a flood, or of what trickles, has seen what it is */
-  if (!seen->said && !seen->alerted && !result->c->has_wire) return CONDUCT_UNCLEAR;
+  bool begun = seen->begun && !waits_for_record(result->c);
+  if (!seen->said && !seen->alerted && !begun) return CONDUCT_UNCLEAR;
   return is_gone(seen) ? CONDUCT_REFUSED : CONDUCT_HUNG;
 }
 
@@ -93,7 +107,7 @@ static enum conduct conduct_in_mqtt(const struct trial_result *result)
 {
   const struct observation *seen = &result->seen;
   if (seen->unserved) return CONDUCT_UNSERVED;
-  if (!seen->asked || !seen->said) return CONDUCT_UNCLEAR;
+  if (!seen->asked || (!seen->said && !seen->begun)) return CONDUCT_UNCLEAR;
   if (only_owes(result->c)) {
     bool content = seen->said_goodbye && seen->goodbye == 0;
     if (!is_gone(seen)) return CONDUCT_HUNG;
@@ -112,6 +126,7 @@ static enum conduct conduct_in_https(const struct trial_result *result)
   if (seen->unserved) return CONDUCT_UNSERVED;
   if (seen->plain_requests > 0) return CONDUCT_ACCEPTED;
   if (seen->requests == 0) return CONDUCT_UNCLEAR;
+  if (!seen->watched && seen->end != OBSERVATION_OPEN) return CONDUCT_UNCLEAR;
   if (!seen->ended) return CONDUCT_HUNG;
   return seen->status == 0 && seen->signal == 0 ? CONDUCT_ACCEPTED : CONDUCT_REFUSED;
 }
@@ -270,6 +285,7 @@ static bool judge_nothing(struct trial_result *result)
   case CONDUCT_UNCLEAR:
     say_why(result, VERDICT_NOT_SHOWN, "%s",
             result->c->layer == CASE_TLS     ? "it was gone before the server had said all"
+            : seen->requests > 0             ? "what it made of the answer cannot be seen from here"
             : result->c->layer == CASE_HTTPS ? "it never sent a request"
             : !seen->asked                   ? "it never sent CONNECT"
                                              : "it had left before the lie was told");
@@ -285,6 +301,16 @@ static bool judge_version(struct trial_result *result)
   if (wanted == 0 || spoken == 0 || wanted == spoken) return false;
   say_why(result, VERDICT_NOT_OFFERED, "it speaks MQTT %s, and the case is of MQTT %s",
           spoken == 5 ? "5" : "3.1.1", wanted == 5 ? "5" : "3.1.1");
+  return true;
+}
+
+/* Who had time left has not failed to use it. */
+static bool judge_cut_short(struct trial_result *result, bool to_the_letter)
+{
+  const struct observation *seen = &result->seen;
+  if (!seen->cut_short || (result->conduct != CONDUCT_HUNG && !(to_the_letter && !seen->ended)))
+    return false;
+  say_why(result, VERDICT_NOT_SHOWN, "the gauntlet was ended in the middle of it");
   return true;
 }
 
@@ -335,7 +361,7 @@ void judge_trial(struct trial_result *result, bool to_the_letter)
     say_why(result, VERDICT_FAIL, "it crashed: %s", result->seen.said_last);
     return;
   }
-  if (judge_version(result)) return;
+  if (judge_version(result) || judge_cut_short(result, to_the_letter)) return;
   if (to_the_letter) {
     judge_own(result);
     return;

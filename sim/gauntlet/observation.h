@@ -31,7 +31,9 @@ struct observation {
   /* from here on of the connection that came furthest */
   bool has_hello; /* a whole ClientHello has come */
   struct hello hello;
-  bool said;     /* the server has said all that it says before a client must judge */
+  bool begun; /* the client was sent some of what a script does, and has nothing to say before the
+                  * rest of it comes: who leaves then has seen what it is */
+  bool said;  /* the server has said all that it says before a client must judge */
   bool unserved; /* it could not: the client offers nothing that the case needs */
   char unserved_why[OBSERVATION_TEXT];
   bool shaken;               /* the TLS handshake was complete on the server's side */
@@ -59,10 +61,15 @@ struct observation {
   unsigned plain_requests; /* .. without TLS, where a redirect had led it */
   enum observation_end end;
   double hello_ms, said_ms,
-      ended_ms; /* when: the hello was whole, the server had said all, the end */
+      ended_ms;                 /* when: the hello was whole, the server had said all, the end */
+  double shaken_ms, connack_ms; /* the handshake was complete, a CONNACK went */
+  double owed_ms; /* the first PINGREQ, or PUBLISH of QoS 1 or 2, came that gets no answer */
+  unsigned pings; /* PINGREQs that were answered */
 
   /* of a command, or of our own device */
+  bool watched;       /* it is one of these: how it ends will be known */
   bool ended;         /* it did, within the time that it had */
+  bool cut_short;     /* the trial was, by who had begun it */
   int status, signal; /* of a command: exit status, or the signal that ended it */
   double took_ms;
   char said_last[OBSERVATION_TEXT]; /* the last line that a command printed */

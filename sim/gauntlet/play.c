@@ -41,6 +41,29 @@ static void note_said(struct visit *visit)
   visit->seen.said_ms = visit_ms(visit);
 }
 
+static bool awaits_client(const struct visit *visit, enum script_verb verb)
+{
+  switch (verb) {
+  case SCRIPT_TLS: return visit->phase == VISIT_WIRE;
+  case SCRIPT_HELLO:
+  case SCRIPT_CONNECT:
+  case SCRIPT_SUBSCRIBE:
+  case SCRIPT_PUBLISH:
+  case SCRIPT_PING:
+  case SCRIPT_REQUEST: return true;
+  default: return false;
+  }
+}
+
+bool play_is_unasked(const struct visit *visit)
+{
+  const struct gauntlet_case *c = visit->act->c;
+  const struct script *script = visit->talking ? &c->talk : &c->wire;
+  for (size_t i = visit->talking ? visit->talk_at : visit->wire_at; i < script->count; i++)
+    if (awaits_client(visit, script->step[i].verb)) return false;
+  return visit->talking ? c->has_talk : c->has_wire;
+}
+
 static void on_step(uv_timer_t *timer)
 {
   struct visit *visit = timer->data;
@@ -70,11 +93,11 @@ static void say(struct visit *visit, const void *data, size_t size)
     visit_send(visit, data, size);
 }
 
-static void note_refusal(struct visit *visit, const struct script_bytes *bytes)
+static void note_connack(struct visit *visit, const struct script_bytes *bytes)
 {
-  if (visit->act->c->layer == CASE_MQTT && bytes->size >= 4 && bytes->data[0] == 0x20 &&
-      bytes->data[3] != 0)
-    visit->refused_it = true;
+  if (visit->act->c->layer != CASE_MQTT || bytes->size < 4 || bytes->data[0] != 0x20) return;
+  if (bytes->data[3] != 0) visit->refused_it = true;
+  if (visit->seen.connack_ms < 0) visit->seen.connack_ms = visit_ms(visit);
 }
 
 /* Texts of an update server name it as the client was told: {host}, {port}. */
@@ -108,16 +131,17 @@ static void say_bytes(struct visit *visit, const struct script_step *step)
     bytes->data[bytes->id_at[i]] = (uint8_t) (visit->packet_id >> 8);
     bytes->data[bytes->id_at[i] + 1] = (uint8_t) visit->packet_id;
   }
-  note_refusal(visit, bytes);
+  note_connack(visit, bytes);
   if (visit->act->c->layer == CASE_HTTPS && bytes->size < TEXT_MAX)
     say_text(visit, bytes);
   else
     say(visit, bytes->data, bytes->size);
 }
 
-/* As much as the client takes. */
+/* As much as the client takes. What cannot be said any more is not said: TLS has failed. */
 static bool has_progress(struct visit *visit, const struct script_step *step)
 {
+  if (visit->talking && visit->broken) return false;
   while (visit->progress < step->times && visit->queue.size < VISIT_QUEUE_MAX && !visit->closed) {
     say_bytes(visit, step);
     visit->progress++;
@@ -146,12 +170,19 @@ static bool wait_for(struct visit *visit, const struct script_step *step)
   return talk_mqtt_take(visit, step->verb);
 }
 
+static bool speaks_http(const struct visit *visit)
+{
+  enum case_layer layer = visit->act->c->layer;
+  uint8_t first = visit->talk.size > 0 ? visit->talk.data[0] : 0;
+  return layer == CASE_HTTPS ||
+         (layer == CASE_TLS && visit->seen.mqtt == 0 && (first == 'G' || first == 'H'));
+}
+
 static void be_polite(struct visit *visit, const struct script_step *step)
 {
   visit->polite = true;
   visit->without = step->without;
-  if (visit->talk.size > 0 && (visit->talk.data[0] == 'G' || visit->talk.data[0] == 'H') &&
-      visit->act->c->layer != CASE_MQTT) {
+  if (speaks_http(visit)) {
     if (talk_https_take(visit, SCRIPT_REQUEST)) talk_https_image(visit);
     return;
   }
@@ -196,8 +227,10 @@ void play_on(struct visit *visit)
 void play_app(struct visit *visit, const uint8_t *data, size_t size)
 {
   visit->seen.application_bytes += size;
-  if (visit->talk.size + size > VISIT_TALK_MAX) visit_drop(&visit->talk, visit->talk.size);
+  /* the longest packet that is kept is whole before there is so much */
+  if (visit->talk.size > VISIT_TALK_MAX) visit_forget(visit, visit->talk.size);
   if (!visit_keep(&visit->talk, data, size)) return;
   visit->talking = true;
+  if (!speaks_http(visit)) talk_mqtt_note(visit);
   play_on(visit);
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORD_MAX 600
+#define WORD_MAX 64 /* so that a sentence that quotes one is read to its end */
 
 struct reading {
   const char *at; /* what is left of the text */

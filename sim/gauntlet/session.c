@@ -5,6 +5,7 @@
 #include "gauntlet/session.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -200,12 +201,13 @@ static void on_call_ended(void *ctx, const struct observation *seen)
   struct guest *guest = call->guest;
   size_t trial = call->trial;
   session->last_ms = now_of(session);
+  guest->report.result[trial].seen.cut_short |= session->out->interrupted;
   bool belongs = trial == guest->at || session->options->cases_by_port;
   size_t before = guest->at;
   if (session->options->cases_by_port) guest->at = trial;
   bool over = belongs && guest_seen(guest, seen, now_of(session));
   if (session->options->cases_by_port) guest->at = is_settled(guest) ? guest->report.count : before;
-  if (!belongs) guest_seen_late(guest, trial, seen);
+  if (!belongs) over = guest_seen_late(guest, trial, seen, now_of(session));
   if (over) tell_trial(session, guest, trial);
   drop_call(call);
   show(session);
@@ -252,7 +254,11 @@ static void on_guest(void *ctx, int fd)
   session->prompted = false;
   call->visit =
       visit_open(&session->loop, fd, &session->act[trial], session->began, &callers, call);
-  if (call->visit == NULL) drop_call(call);
+  if (call->visit == NULL) {
+    session->out->turned_away++;
+    guest->open--;
+    drop_call(call);
+  }
   show(session);
 }
 
@@ -414,7 +420,9 @@ static void close_session(struct session *session)
     if (session->door[i].open && !session->ending) listener_close(&session->door[i].listener, NULL);
   power_close(session->power);
   uv_run(&session->loop, UV_RUN_DEFAULT);
-  (void) uv_loop_close(&session->loop);
+  int status = uv_loop_close(&session->loop);
+  assert(status == 0); /* nothing of it is left open */
+  (void) status;
   for (size_t i = 0; session->act != NULL && i < session->plan.count; i++)
     act_close(&session->act[i]);
   credentials_close(&session->credentials);
@@ -446,10 +454,11 @@ int session_run(const struct session_options *options, struct session_outcome *o
   }
   session->options = options;
   session->out = out;
-  session->began = uv_now(&session->loop);
   int result = open_doors(session, error); /* who comes already waits until all is ready */
   if (result == 0) result = set_up_session(session, error);
   if (result == 0) {
+    uv_update_time(&session->loop); /* making certificates took a while */
+    session->began = uv_now(&session->loop);
     say_of_session(session, "listening: %zu trials for each device", session->plan.count);
     turn(session);
     conclude_guests(session);

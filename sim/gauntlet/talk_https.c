@@ -42,7 +42,7 @@ bool talk_https_take(struct visit *visit, enum script_verb wanted)
   visit->seen.asked = true;
   read_range(head, visit->act->image_size, visit);
   visit->head_only = strncmp(head, "HEAD ", 5) == 0;
-  visit_drop(&visit->talk, size);
+  visit_forget(visit, size);
   return true;
 }
 

@@ -98,12 +98,33 @@ static void note_connect(struct visit *visit, const struct packet *packet)
 static bool goes_on(const struct visit *visit)
 {
   const struct gauntlet_case *c = visit->act->c;
-  if (!visit->seen.said || c->layer != CASE_MQTT) return false;
+  if (!visit->seen.said || visit->script_over || c->layer != CASE_MQTT) return false;
   return visit->answered || !script_begins_well(&c->talk);
+}
+
+/* Whether a packet of that kind is answered: by a polite broker, or as a script waits for it. */
+static bool will_answer(const struct visit *visit, const struct packet *packet)
+{
+  const struct script *script = &visit->act->c->talk;
+  bool ping = packet->kind == PINGREQ;
+  if (visit->polite || !visit->act->c->has_talk)
+    return (visit->without & (unsigned) (ping ? SCRIPT_WITHOUT_PINGRESP : SCRIPT_WITHOUT_PUBACK)) ==
+           0;
+  for (size_t i = visit->talk_at; i < script->count; i++)
+    if (script->step[i].verb == (ping ? SCRIPT_PING : SCRIPT_PUBLISH)) return true;
+  return false;
+}
+
+static void note_owed(struct visit *visit, const struct packet *packet)
+{
+  bool asks = packet->kind == PINGREQ || (packet->kind == PUBLISH && (packet->flags & 6) != 0);
+  if (asks && visit->seen.owed_ms < 0 && !will_answer(visit, packet))
+    visit->seen.owed_ms = visit_ms(visit);
 }
 
 static void note_packet(struct visit *visit, const struct packet *packet)
 {
+  note_owed(visit, packet);
   struct observation *seen = &visit->seen;
   struct reader r = {packet->body, packet->size};
   if (packet->kind == CONNECT && !seen->asked) note_connect(visit, packet);
@@ -182,6 +203,7 @@ static void answer_packet(struct visit *visit, const struct packet *packet)
       visit_tls_say(visit, connack5, sizeof connack5);
     else
       visit_tls_say(visit, connack, sizeof connack);
+    if (visit->seen.connack_ms < 0) visit->seen.connack_ms = visit_ms(visit);
     break;
   case PUBLISH:
     if (qos > 0 && acks) acknowledge(visit, qos == 1 ? 0x40 : 0x50, id);
@@ -194,6 +216,7 @@ static void answer_packet(struct visit *visit, const struct packet *packet)
   case PINGREQ:
     if ((visit->without & SCRIPT_WITHOUT_PINGRESP) != 0) break;
     note_answered(visit);
+    visit->seen.pings++;
     visit_tls_say(visit, pong, sizeof pong);
     break;
   default: break;
@@ -202,18 +225,34 @@ static void answer_packet(struct visit *visit, const struct packet *packet)
 
 /* --- Packets ---------------------------------------------------------------------------------- */
 
-/* The size of the first packet; 0: its head is not whole yet. */
-static size_t measure(const struct visit *visit, struct packet *out)
+/* The size of the packet that begins at that byte; 0: it is not whole yet, and shall be. Of one that is
+ * too large to be kept, `out` has what is there. */
+static size_t measure(const struct visit *visit, size_t from, struct packet *out)
 {
-  struct reader r = {visit->talk.data, visit->talk.size};
-  size_t bytes = 0;
+  if (from >= visit->talk.size) return 0;
+  const uint8_t *data = visit->talk.data + from;
+  size_t there = visit->talk.size - from, bytes = 1;
+  struct reader r = {data, there};
   uint8_t first = (uint8_t) take(&r, 1);
-  for (bytes = 1; bytes < visit->talk.size && bytes < 4 && (visit->talk.data[bytes] & 128); bytes++)
-    continue;
-  if (visit->talk.size < 2 || bytes >= visit->talk.size) return 0;
-  size_t length = take_length(&r);
-  *out = (struct packet){.kind = first >> 4, .flags = first & 15, .body = r.at, .size = length};
-  return (size_t) (r.at - visit->talk.data) + length;
+  while (bytes < there && bytes < 4 && (data[bytes] & 128) != 0) bytes++;
+  if (there < 2 || bytes >= there) return 0;
+  size_t length = take_length(&r), size = (size_t) (r.at - data) + length;
+  if (size > there && size <= VISIT_TALK_MAX) return 0;
+  *out = (struct packet){.kind = first >> 4,
+                         .flags = first & 15,
+                         .body = r.at,
+                         .size = length < r.left ? length : r.left};
+  return size;
+}
+
+void talk_mqtt_note(struct visit *visit)
+{
+  struct packet packet;
+  size_t size;
+  while ((size = measure(visit, visit->noted, &packet)) > 0) {
+    note_packet(visit, &packet);
+    visit->noted += size;
+  }
 }
 
 static uint8_t kind_of(enum script_verb wanted)
@@ -230,7 +269,7 @@ static uint8_t kind_of(enum script_verb wanted)
 static bool skip_rest(struct visit *visit)
 {
   size_t part = visit->skip < visit->talk.size ? visit->skip : visit->talk.size;
-  visit_drop(&visit->talk, part);
+  visit_forget(visit, part);
   visit->skip -= part;
   return visit->skip == 0;
 }
@@ -239,11 +278,7 @@ bool talk_mqtt_take(struct visit *visit, enum script_verb wanted)
 {
   struct packet packet;
   size_t size;
-  while (skip_rest(visit) && (size = measure(visit, &packet)) > 0) {
-    bool whole = size <= visit->talk.size, large = size > VISIT_TALK_MAX;
-    if (!whole && !large) return false;
-    if (!whole) packet.size = visit->talk.size - (size - packet.size);
-    note_packet(visit, &packet);
+  while (skip_rest(visit) && (size = measure(visit, 0, &packet)) > 0) {
     bool found = packet.kind == kind_of(wanted);
     if (found) visit->packet_id = packet_id_of(&packet);
     if (visit->polite) answer_packet(visit, &packet);

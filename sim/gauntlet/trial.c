@@ -67,6 +67,7 @@ void trial_stop(struct trial *trial)
 {
   if (trial->ending) return;
   trial->ending = true;
+  trial->result->seen.cut_short = uv_timer_get_due_in(&trial->deadline) > 0;
   for (size_t i = 0; i < TRIAL_VISITS_MAX; i++)
     if (trial->visits[i] != NULL) visit_close(trial->visits[i]);
   if (trial->client_open) client_of(trial)->stop(trial);
@@ -199,6 +200,7 @@ static void begin_result(struct trial *trial)
   struct trial_result *result = trial->result;
   *result = (struct trial_result){.c = trial->c, .tls = trial->tls, .verdict = VERDICT_NOT_SHOWN};
   struct observation *seen = &result->seen;
+  seen->watched = true;
   seen->first_ms = seen->last_ms = seen->hello_ms = seen->said_ms = seen->ended_ms = seen->took_ms =
       -1;
 }

@@ -36,6 +36,13 @@ void visit_drop(struct visit_bytes *bytes, size_t size)
   bytes->size -= size;
 }
 
+void visit_forget(struct visit *visit, size_t size)
+{
+  if (size > visit->talk.size) size = visit->talk.size;
+  visit_drop(&visit->talk, size);
+  visit->noted -= size < visit->noted ? size : visit->noted;
+}
+
 double visit_ms(const struct visit *visit)
 {
   uint64_t now = uv_now(visit->loop);
@@ -77,9 +84,7 @@ static void close_parts(struct visit *visit, enum observation_end end)
   visit->seen.end = end;
   if (visit->seen.ended_ms < 0 && end != OBSERVATION_OPEN) visit->seen.ended_ms = visit_ms(visit);
   visit_tls_end(visit);
-  if (visit->resetting)
-    (void) uv_tcp_close_reset(&visit->tcp, on_part_closed);
-  else
+  if (!visit->resetting || uv_tcp_close_reset(&visit->tcp, on_part_closed) != 0)
     uv_close((uv_handle_t *) &visit->tcp, on_part_closed);
   uv_close((uv_handle_t *) &visit->step, on_part_closed);
   uv_close((uv_handle_t *) &visit->drip, on_part_closed);
@@ -100,6 +105,7 @@ static void on_written(uv_write_t *request, int status)
   free(visit->writing);
   visit->writing = NULL;
   if (status != 0 || visit->closed) return; /* what is read next says how it ended */
+  visit->seen.begun |= play_is_unasked(visit);
   write_more(visit);
   if (!visit->closed && visit->queue.size < VISIT_QUEUE_MAX / 2) play_on(visit);
 }
@@ -143,6 +149,8 @@ static void close_as_told(struct visit *visit)
   uv_timer_start(&visit->step, on_lingered, LINGER_MS, 0);
 }
 
+static void begin_to_drip(struct visit *visit);
+
 static void write_more(struct visit *visit)
 {
   if (visit->writing != NULL || visit->closed) return;
@@ -153,21 +161,30 @@ static void write_more(struct visit *visit)
   if (visit->drip_ms == 0)
     write_some(visit, visit->queue.size < WRITE_MAX ? visit->queue.size : (size_t) WRITE_MAX);
   else if (!uv_is_active((uv_handle_t *) &visit->drip))
-    uv_timer_again(&visit->drip);
+    begin_to_drip(visit);
 }
 
+/* A loop that was late sends what has become due meanwhile: a client sees the same stream. */
 static void on_drip(uv_timer_t *timer)
 {
   struct visit *visit = timer->data;
-  if (visit->queue.size > 0 && visit->writing == NULL) write_some(visit, 1);
+  uint64_t due = (uv_now(visit->loop) - visit->dripped_ms) / visit->drip_ms;
+  if (visit->queue.size > 0 && visit->writing == NULL && due > 0) {
+    visit->dripped_ms += due * visit->drip_ms;
+    write_some(visit, due < visit->queue.size ? (size_t) due : visit->queue.size);
+  }
   if (visit->queue.size == 0) uv_timer_stop(timer);
+}
+
+static void begin_to_drip(struct visit *visit)
+{
+  visit->dripped_ms = uv_now(visit->loop);
+  uv_timer_start(&visit->drip, on_drip, visit->drip_ms, visit->drip_ms);
 }
 
 void visit_send(struct visit *visit, const void *data, size_t size)
 {
   if (visit->closed || visit->ending || !visit_keep(&visit->queue, data, size)) return;
-  if (visit->drip_ms != 0 && !uv_is_active((uv_handle_t *) &visit->drip))
-    uv_timer_start(&visit->drip, on_drip, visit->drip_ms, visit->drip_ms);
   write_more(visit);
 }
 
@@ -277,6 +294,7 @@ struct visit *visit_open(uv_loop_t *loop, int fd, const struct act *act, uint64_
   visit->seen = (struct observation){.connections = 1, .first_ms = visit_ms(visit)};
   visit->seen.last_ms = visit->seen.first_ms;
   visit->seen.hello_ms = visit->seen.said_ms = visit->seen.ended_ms = visit->seen.took_ms = -1;
+  visit->seen.shaken_ms = visit->seen.connack_ms = visit->seen.owed_ms = -1;
   if (uv_tcp_open(&visit->tcp, fd) != 0) close(fd);
   uv_tcp_nodelay(&visit->tcp, 1);
   uv_read_start((uv_stream_t *) &visit->tcp, give_room, on_visit_read);

@@ -41,6 +41,7 @@ struct visit {
   struct visit_bytes queue; /* to be sent */
   uint8_t *writing;         /* under way */
   uint32_t drip_ms;         /* 0: as fast as it goes */
+  uint64_t dripped_ms;      /* when the last byte of these was due */
   bool ending, resetting;   /* when the queue is empty */
   bool lingering;           /* our side is shut, and the client's is read on */
   bool closed;
@@ -53,6 +54,7 @@ struct visit {
   struct visit_bytes out;  /* of TLS, until a record is whole */
   struct visit_bytes held; /* SWAP: the record that waits for the next one */
   uint32_t records;        /* that the server has sent */
+  bool spoiled;            /* one of them was the one that the filter is about */
   uint32_t let_through;    /* CUT: bytes */
   struct visit_bytes in;   /* of the client's records, the head of the one that comes */
   size_t in_left;          /* bytes of it that are still to come */
@@ -62,10 +64,14 @@ struct visit {
   uint16_t packet_id;    /* of the packet that was waited for last */
   size_t skip;           /* bytes of a packet or body that are passed over */
   bool answered;         /* since all was said: what comes now, comes behind the lie */
+  size_t noted;          /* bytes of `talk`, and of what comes, whose packets were observed */
   bool refused_it;       /* a CONNACK that refuses was sent */
   bool range, head_only; /* of the last request */
   size_t first, last;    /* bytes that it asks for */
 };
+
+/* Drops what was said from its begin. */
+void visit_forget(struct visit *visit, size_t size);
 
 /* Appends; false: out of memory. */
 bool visit_keep(struct visit_bytes *bytes, const void *data, size_t size);
@@ -80,6 +86,8 @@ void visit_end(struct visit *visit, bool reset);
 /* play.c */
 void play_on(struct visit *visit);
 void play_app(struct visit *visit, const uint8_t *data, size_t size);
+/* A script is under way, and needs nothing more of the client. */
+bool play_is_unasked(const struct visit *visit);
 
 /* visit_tls.c */
 bool visit_tls_begin(struct visit *visit);
@@ -92,6 +100,8 @@ void visit_tls_end(struct visit *visit);
 
 /* talk_mqtt.c, talk_https.c: take what has come; true: it is what the script has waited for */
 bool talk_mqtt_take(struct visit *visit, enum script_verb wanted);
+/* Observes the packets that have come, whether or not a script takes them. */
+void talk_mqtt_note(struct visit *visit);
 bool talk_https_take(struct visit *visit, enum script_verb wanted);
 void talk_https_image(struct visit *visit);
 

@@ -6,6 +6,7 @@
 
 #include <openssl/err.h>
 #include <openssl/x509.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,8 +77,10 @@ static void spoil_record(struct visit *visit, uint8_t *record, size_t size)
 {
   const struct script_step *step = spoiling(visit);
   bool this = ++visit->records == step->number;
+  if (step->filter == SCRIPT_FLIP && 5 + step->byte > size) this = false;
+  visit->spoiled |= this;
   if (visit->tamper != NULL) tamper_record(visit->tamper, visit->ssl, record, size);
-  if (step->filter == SCRIPT_FLIP && this && 5 + step->byte <= size) record[4 + step->byte] ^= 1;
+  if (step->filter == SCRIPT_FLIP && this) record[4 + step->byte] ^= 1;
   if (step->filter == SCRIPT_DROP && this) return;
   if (step->filter == SCRIPT_SWAP && this) {
     (void) visit_keep(&visit->held, record, size);
@@ -180,7 +183,10 @@ static int turn_tls(struct visit *visit)
   }
   flush_tls(visit);
   note_agreed(visit);
-  visit->seen.shaken |= SSL_is_init_finished(visit->ssl) == 1;
+  if (!visit->seen.shaken && SSL_is_init_finished(visit->ssl)) {
+    visit->seen.shaken = true;
+    visit->seen.shaken_ms = visit_ms(visit);
+  }
   if (shaken && n > 0) play_app(visit, data, (size_t) n);
   return kind == SSL_ERROR_NONE ? 1 : 0;
 }
@@ -190,7 +196,7 @@ static int turn_tls(struct visit *visit)
 static void judge_record(struct visit *visit, const uint8_t *head, size_t size)
 {
   bool old = visit->act->tls < 13;
-  bool on = old ? head[0] == RECORD_HANDSHAKE && head[5] == CLIENT_KEY_EXCHANGE
+  bool on = old ? head[0] == RECORD_HANDSHAKE && size >= 2 && head[5] == CLIENT_KEY_EXCHANGE
                 : head[0] == RECORD_DATA && size > ALERT_MOST;
   if (visit_tls_has_said_all(visit) && visit->act->c->layer == CASE_TLS) visit->seen.went_on |= on;
   if (visit->broken && head[0] == RECORD_ALERT && size == 2 && head[5] == 2) {
@@ -228,12 +234,16 @@ void visit_tls_bytes(struct visit *visit, const uint8_t *data, size_t size)
   if (!visit->closed) play_on(visit);
 }
 
+static bool is_of_one_record(const struct visit *visit)
+{
+  enum script_filter filter = spoiling(visit)->filter;
+  return filter == SCRIPT_FLIP || filter == SCRIPT_DROP || filter == SCRIPT_TWICE ||
+         filter == SCRIPT_SWAP;
+}
+
 bool visit_tls_has_said_all(const struct visit *visit)
 {
-  const struct script_step *step = spoiling(visit);
-  bool one = step->filter == SCRIPT_FLIP || step->filter == SCRIPT_DROP ||
-             step->filter == SCRIPT_TWICE || step->filter == SCRIPT_SWAP;
-  return visit->mute || (visit->flight && (!one || visit->records >= step->number));
+  return visit->mute || (visit->flight && (!is_of_one_record(visit) || visit->spoiled));
 }
 
 /* --- Begin and end ---------------------------------------------------------------------------- */
@@ -261,16 +271,23 @@ bool visit_tls_begin(struct visit *visit)
   return true;
 }
 
+/* The client was shown a sound handshake: nothing was tried. */
+static void note_sound(struct visit *visit, const char *why)
+{
+  visit->seen.said = false;
+  visit->seen.unserved = true;
+  snprintf(visit->seen.unserved_why, sizeof visit->seen.unserved_why, "%s", why);
+}
+
 /* Who was asked for a certificate and sends it before TLS 1.3 shows it to all who listen; what was
  * agreed on is kept however it ended. */
 void visit_tls_end(struct visit *visit)
 {
   if (visit->ssl != NULL) note_agreed(visit);
-  if (visit->tamper != NULL && visit->flight && !tamper_has_changed(visit->tamper)) {
-    visit->seen.said = false; /* the client was shown a sound Finished: nothing was tried */
-    strcpy(visit->seen.unserved_why, "the Finished of this suite cannot be spoiled here");
-    visit->seen.unserved = true;
-  }
+  if (visit->tamper != NULL && visit->flight && !tamper_has_changed(visit->tamper))
+    note_sound(visit, "the Finished of this suite cannot be spoiled here");
+  if (visit->seen.shaken && is_of_one_record(visit) && !visit->spoiled)
+    note_sound(visit, "the record to be spoiled is none that this server sends to it");
   tamper_free(visit->tamper);
   visit->tamper = NULL;
 }

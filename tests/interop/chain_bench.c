@@ -2,18 +2,22 @@
 
 #include <openssl/ssl.h>
 #include <psa/crypto.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "device/identity.h"
-#include "device/platform.h"
-#include "device/trust.h"
+#include <cmocka.h>
 
-#define DEVICE_ID  0xa1fu
-#define TURNS_MAX  64
-#define OUT_SIZE   16384
-#define TRUST_SIZE (DEVICE_NVM_TRUST_MAX + 1024)
+#include "device/platform.h"
+#include "fleetsim/nvm.h"
+#include "gauntlet/act.h"
+#include "gauntlet/own_page.h"
+
+#define DEVICE    "chain-matrix"
+#define TURNS_MAX 64
+#define OUT_SIZE  16384
 
 struct bench {
   const struct gauntlet_case *c;
@@ -21,7 +25,7 @@ struct bench {
   uint8_t page[DEVICE_NVM_PAGE_SIZE];
   uint8_t out[OUT_SIZE];
   void *device;
-  SSL_CTX *context;
+  struct act act;
   SSL *server;
   bool ended;
 };
@@ -89,138 +93,48 @@ static struct device_host host_of(struct bench *bench)
 
 /* --- What is flashed: identity, certificate, trust -------------------------------------------- */
 
-static EVP_PKEY *make_p256(uint8_t scalar[32], uint8_t point[65])
+static X509 *make_certificate(EVP_PKEY *key)
 {
-  EVP_PKEY *key = EVP_EC_gen("P-256");
-  BIGNUM *d = NULL;
-  size_t size = 0;
-  bool ok = key && EVP_PKEY_get_bn_param(key, "priv", &d) && BN_bn2binpad(d, scalar, 32) == 32 &&
-            EVP_PKEY_get_octet_string_param(key, "pub", point, 65, &size) && size == 65;
-  BN_clear_free(d);
-  if (ok) return key;
-  EVP_PKEY_free(key);
-  return NULL;
-}
-
-static bool flash_certificate(struct bench *bench, EVP_PKEY *key,
-                              const struct device_nvm_identity *identity)
-{
-  char cn[DEVICE_ID_TEXT];
-  device_id_text(identity->id, cn);
   X509 *x509 = X509_new();
-  unsigned char *der = NULL;
   X509_set_version(x509, X509_VERSION_3);
   ASN1_INTEGER_set(X509_get_serialNumber(x509), 1);
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_UTF8, (unsigned char *) cn,
-                             -1, -1, 0);
+  X509_NAME_add_entry_by_txt(X509_get_subject_name(x509), "CN", MBSTRING_UTF8,
+                             (const unsigned char *) DEVICE, -1, -1, 0);
   X509_set_issuer_name(x509, X509_get_subject_name(x509));
   ASN1_TIME_set_string(X509_getm_notBefore(x509), "19700101000000Z");
   ASN1_TIME_set_string(X509_getm_notAfter(x509), "20991231235959Z");
   X509_set_pubkey(x509, key);
-  X509_sign(x509, key, EVP_sha256());
-  int size = i2d_X509(x509, &der);
+  if (X509_sign(x509, key, EVP_sha256()) > 0) return x509;
   X509_free(x509);
-  if (size <= 0) return false;
+  return NULL;
+}
 
-  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
-  struct device_chain one = {.count = 1, .certificate = {{.der = der, .size = (uint16_t) size}}};
-  size_t chain_size = device_chain_encode(&one, chain, sizeof chain);
-  OPENSSL_free(der);
+/* A device that refuses the bundle never sees the broker. */
+static void flash(struct bench *bench)
+{
+  X509 *anchors[CASE_NAMES_MAX];
+  EVP_PKEY *key = EVP_EC_gen("P-256");
+  X509 *certificate = key != NULL ? make_certificate(key) : NULL;
   struct device_host host = host_of(bench);
-  return device_identity_update(&host, identity, chain, chain_size) == DEVICE_UPDATE_COMMITTED;
-}
-
-/* OpenSSL signs in DER; a bundle carries r||s. */
-static bool sign(EVP_PKEY *key, const uint8_t *data, size_t size, uint8_t out[64])
-{
-  uint8_t der[80];
-  size_t der_size = sizeof der;
-  EVP_MD_CTX *md = EVP_MD_CTX_new();
-  bool ok = md && EVP_DigestSignInit(md, NULL, EVP_sha256(), NULL, key) == 1 &&
-            EVP_DigestSign(md, der, &der_size, data, size) == 1;
-  EVP_MD_CTX_free(md);
-  const uint8_t *p = der;
-  ECDSA_SIG *signature = ok ? d2i_ECDSA_SIG(NULL, &p, (long) der_size) : NULL;
-  ok = signature && BN_bn2binpad(ECDSA_SIG_get0_r(signature), out, 32) == 32 &&
-       BN_bn2binpad(ECDSA_SIG_get0_s(signature), out + 32, 32) == 32;
-  ECDSA_SIG_free(signature);
-  return ok;
-}
-
-static size_t make_bundle(const struct gauntlet_case *c, const struct mint *mint, EVP_PKEY *key,
-                          uint8_t out[TRUST_SIZE])
-{
-  struct device_trust_bundle bundle = {.version = 1, .anchor_count = (uint8_t) c->trusts.count};
-  unsigned char *der[DEVICE_ANCHORS_MAX] = {0};
-  for (size_t i = 0; i < c->trusts.count && i < DEVICE_ANCHORS_MAX; i++) {
-    bundle.anchor[i].size =
-        (uint16_t) i2d_X509(mint->x509[case_find(c, c->trusts.name[i])], &der[i]);
-    bundle.anchor[i].der = der[i];
-  }
-  size_t size = device_trust_encode(&bundle, out, TRUST_SIZE - DEVICE_TRUST_SIGNATURE_SIZE);
-  for (size_t i = 0; i < DEVICE_ANCHORS_MAX; i++) OPENSSL_free(der[i]);
-  return size && sign(key, out, size, out + size) ? size + DEVICE_TRUST_SIGNATURE_SIZE : 0;
-}
-
-/* The bundle goes the way of every bundle: a device that refuses it never sees the broker. */
-static void flash(struct bench *bench, const struct mint *mint)
-{
-  struct device_nvm_identity identity = {.id = DEVICE_ID};
-  uint8_t unused[65], bundle[TRUST_SIZE], update_scalar[32];
-  struct device_host host = host_of(bench);
-  EVP_PKEY *key = make_p256(identity.private_key, unused),
-           *update = make_p256(update_scalar, identity.update_key);
-  device_nvm_name_identity(&identity);
-  if (!key || !update || device_nvm_format(&host, &identity) != 0 ||
-      !flash_certificate(bench, key, &identity)) {
+  enum device_update update = DEVICE_UPDATE_COUNT;
+  for (size_t i = 0; i < bench->c->trusts.count; i++)
+    anchors[i] = act_certificate(&bench->act, bench->c->trusts.name[i]);
+  if (certificate != NULL)
+    update = own_page_flash(&host, DEVICE, key, certificate, anchors, bench->c->trusts.count);
+  if (update == DEVICE_UPDATE_COUNT) {
     conclude(bench, "bench: the device cannot be flashed");
-  } else {
-    uint32_t version;
-    size_t size = make_bundle(bench->c, mint, update, bundle);
-    enum device_update update_verdict = device_trust_update(
-        &host, identity.update_key, DEVICE_REVOCATION_HELD, 0, bundle, size, &version);
+  } else if (update != DEVICE_UPDATE_COMMITTED) {
     char text[64];
-    snprintf(text, sizeof text, "update %s", device_update_name(update_verdict));
-    if (update_verdict != DEVICE_UPDATE_COMMITTED) conclude(bench, text);
+    snprintf(text, sizeof text, "update %s", device_update_name(update));
+    conclude(bench, text);
   }
+  X509_free(certificate);
   EVP_PKEY_free(key);
-  EVP_PKEY_free(update);
 }
 
-/* --- The broker ------------------------------------------------------------------------------- */
-
-static int accept_any_device(int ok, X509_STORE_CTX *store)
+static void start_server(struct bench *bench)
 {
-  (void) ok, (void) store;
-  return 1;
-}
-
-static bool present(SSL_CTX *context, const struct gauntlet_case *c, const struct mint *mint)
-{
-  int leaf = case_find(c, c->sends.name[0]);
-  if (SSL_CTX_use_certificate(context, mint->x509[leaf]) != 1) return false;
-  if (SSL_CTX_use_PrivateKey(context, mint->key[leaf]) != 1) return false;
-  for (size_t i = 1; i < c->sends.count; i++)
-    if (SSL_CTX_add1_chain_cert(context, mint->x509[case_find(c, c->sends.name[i])]) != 1)
-      return false;
-  return true;
-}
-
-/* Security level 0: this broker sends whatever it is told to. */
-static void start_server(struct bench *bench, const struct mint *mint, int tls)
-{
-  int version = tls == 13 ? TLS1_3_VERSION : TLS1_2_VERSION;
-  bench->context = SSL_CTX_new(TLS_server_method());
-  SSL_CTX_set_security_level(bench->context, 0);
-  SSL_CTX_set_mode(bench->context, SSL_MODE_NO_AUTO_CHAIN);
-  SSL_CTX_set_min_proto_version(bench->context, version);
-  SSL_CTX_set_max_proto_version(bench->context, version);
-  SSL_CTX_set_verify(bench->context, SSL_VERIFY_PEER, accept_any_device);
-  if (!present(bench->context, bench->c, mint)) {
-    conclude(bench, "bench: OpenSSL does not present this chain");
-    return;
-  }
-  bench->server = SSL_new(bench->context);
+  bench->server = SSL_new(bench->act.context);
   SSL_set_bio(bench->server, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
   SSL_set_accept_state(bench->server);
 }
@@ -286,23 +200,27 @@ static void run_device(struct bench *bench, int tls)
   free(bench->device);
 }
 
-void chain_bench(const struct gauntlet_case *c, const struct mint *mint, int tls,
-                 struct chain_verdict *out)
+void chain_bench(const struct gauntlet_case *c, int tls, struct chain_verdict *out)
 {
   struct bench *bench = calloc(1, sizeof *bench);
+  struct error error = {0};
   *out = (struct chain_verdict){.name = "bench: out of memory"};
   if (!bench) return;
   bench->c = c;
   bench->verdict = out;
   struct device_host host = host_of(bench);
   struct device_platform platform = {.host = &host, .unix_s = c->clock_unix_s};
+  if (act_open(&bench->act, c, (uint8_t) tls, NULL, &error) != 0) {
+    print_error("%s\n", error.text);
+    conclude(bench, "bench: OpenSSL does not serve it");
+  }
   device_platform_enter(&platform);
   if (psa_crypto_init() != PSA_SUCCESS) conclude(bench, "bench: PSA does not start");
-  if (!bench->ended) flash(bench, mint);
+  if (!bench->ended) flash(bench);
   device_platform_leave();
-  if (!bench->ended) start_server(bench, mint, tls);
+  if (!bench->ended) start_server(bench);
   if (!bench->ended) run_device(bench, tls);
   SSL_free(bench->server);
-  SSL_CTX_free(bench->context);
+  act_close(&bench->act);
   free(bench);
 }

@@ -6,7 +6,7 @@
 #define CHAIN_BENCH_H
 
 #include "fleetsim/device.h"
-#include "gauntlet/mint.h"
+#include "gauntlet/cases.h"
 
 struct chain_verdict {
   char name[64]; /* "accept", a failure name, "update NAME", "stalled" or "bench: sentence" */
@@ -16,7 +16,6 @@ struct chain_verdict {
 };
 
 /* tls is 12 or 13. */
-void chain_bench(const struct gauntlet_case *c, const struct mint *mint, int tls,
-                 struct chain_verdict *out);
+void chain_bench(const struct gauntlet_case *c, int tls, struct chain_verdict *out);
 
 #endif

@@ -29,12 +29,11 @@ static bool is_known_verdict(const char *text)
   return false;
 }
 
-static void run_one(const struct gauntlet_case *c, const struct mint *mint, int tls,
-                    struct tally *tally)
+static void run_one(const struct gauntlet_case *c, int tls, struct tally *tally)
 {
   const char *expected = tls == 12 && c->expect12[0] ? c->expect12 : c->expect;
   struct chain_verdict got;
-  chain_bench(c, mint, tls, &got);
+  chain_bench(c, tls, &got);
   tally->run++;
   tally->accepted += strcmp(got.name, "accept") == 0;
   tally->refused += strcmp(got.name, "accept") != 0;
@@ -49,14 +48,10 @@ static void run_one(const struct gauntlet_case *c, const struct mint *mint, int 
 
 static void run_case(const struct gauntlet_case *c, struct tally *tally)
 {
-  char why[512];
-  struct mint mint;
   if (!is_known_verdict(c->expect) || (c->expect12[0] && !is_known_verdict(c->expect12)))
     fail_msg("chains.txt:%d: '%s' or '%s' is no verdict", c->line, c->expect, c->expect12);
-  if (mint_make(c, &mint, why, sizeof why) != 0) fail_msg("chains.txt: %s", why);
-  if (c->tls12) run_one(c, &mint, 12, tally);
-  if (c->tls13) run_one(c, &mint, 13, tally);
-  mint_free(&mint);
+  if (c->tls12) run_one(c, 12, tally);
+  if (c->tls13) run_one(c, 13, tally);
 }
 
 static void the_device_judges_every_chain_as_the_matrix_says(void **state)

@@ -37,7 +37,6 @@
 #define CONNACK_MS   400
 #define ACK_MS       500
 #define KEEP_ALIVE_S 1
-#define TRICKLE_MS   50 /* of a handshake of 900 bytes: 45 s of it */
 
 static const struct device_profile profile = {.name = "deadlines",
                                               .tls_min = 13,
@@ -155,7 +154,7 @@ static struct world *begin(const enum hostile_manner manner[HOSTILE_SOURCES], ui
   w->backend = backend_uv_create(&w->loop);
   w->metrics = metrics_create();
   OK(events_open(w->base, &w->events, why));
-  w->server = hostile_open(&w->loop, w->certificate, w->key, w->clients, manner, TRICKLE_MS);
+  w->server = hostile_open(&w->loop, w->certificate, w->key, w->clients, manner);
   make_fleet(w, port != 0 ? port : hostile_port(w->server));
   uv_timer_init(&w->loop, &w->tick);
   w->tick.data = w;

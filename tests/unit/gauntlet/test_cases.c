@@ -75,6 +75,7 @@ static void refuses_what_it_does_not_understand(void **state)
   refuses(DEFAULTS "case a\n cert leaf: like=nobody\n", "like=nobody");
   refuses(DEFAULTS "case a\n clock: yesterday\n", "'yesterday' is no date");
   refuses(DEFAULTS "case a\n tls: 1.4\n", "tls: '1.4' is none of 1.0, 1.1");
+  refuses(DEFAULTS "case a\n dh: 768\n", "dh: '768' is none of 1024, 1536, 2048, 3072, 4096");
 }
 
 static void refuses_a_case_that_is_not_whole(void **state)

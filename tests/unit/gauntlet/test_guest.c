@@ -1,0 +1,291 @@
+/* A device that comes by itself: which trial it is at, connection by connection. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "gauntlet/guest.h"
+
+static const char text[] =
+    "defaults\n cert root: ca=yes\n cert leaf: issuer=root\n trusts: root\n sends: leaf\n"
+    " host: broker.test\n clock: 2026\n tls: 1.2 1.3\n why: w\n expect: accept\n"
+    "case good\n clients: accept\n control: yes\n"
+    "case one\n clients: refuse\n flaw: trust\n"
+    "case two\n clients: refuse\n flaw: name\n";
+
+static struct cases *cases;
+
+static int read_cases(void **state)
+{
+  char why[256];
+  (void) state;
+  cases = cases_parse(text, why, sizeof why);
+  if (cases == NULL) fail_msg("%s", why);
+  return 0;
+}
+
+static int free_cases(void **state)
+{
+  (void) state;
+  cases_free(cases);
+  return 0;
+}
+
+/* In the order of a plan: the control in both versions, then the others. */
+enum { GOOD12, GOOD13, ONE12, ONE13, TWO12, TWO13, TRIALS };
+
+struct stage {
+  struct trial_result result[TRIALS];
+  struct guest guest;
+};
+
+static void begin(struct stage *stage)
+{
+  *stage = (struct stage){.guest = {.began_ms = -1, .ended_ms = -1}};
+  for (size_t i = 0; i < TRIALS; i++)
+    stage->result[i] = (struct trial_result){.c = cases->item[i / 2],
+                                             .tls = i % 2 == 0 ? 12 : 13,
+                                             .verdict = VERDICT_NOT_SHOWN,
+                                             .seen = {.first_ms = -1, .last_ms = -1}};
+  stage->guest.report.result = stage->result;
+  stage->guest.report.count = TRIALS;
+}
+
+static const struct observation content = {.connections = 1,
+                                           .has_hello = true,
+                                           .said = true,
+                                           .shaken = true,
+                                           .asked = true,
+                                           .application_bytes = 30,
+                                           .end = OBSERVATION_CLIENT,
+                                           .hello = {.lowest = HELLO_TLS10 + 2,
+                                                     .highest = HELLO_TLS10 + 3}},
+                                refusal = {.connections = 1,
+                                           .has_hello = true,
+                                           .said = true,
+                                           .alerted = true,
+                                           .alert = 48,
+                                           .end = OBSERVATION_CLIENT,
+                                           .hello = {.lowest = HELLO_TLS10 + 2,
+                                                     .highest = HELLO_TLS10 + 3}},
+                                mute = {.connections = 1, .end = OBSERVATION_CLIENT},
+                                old = {.connections = 1,
+                                       .has_hello = true,
+                                       .said = true,
+                                       .shaken = true,
+                                       .asked = true,
+                                       .application_bytes = 30,
+                                       .end = OBSERVATION_CLIENT,
+                                       .hello = {.lowest = HELLO_TLS10 + 2,
+                                                 .highest = HELLO_TLS10 + 2}};
+
+/* One connection, at that time and for a second. Returns whether its trial is over. */
+static bool call(struct stage *stage, size_t trial, const struct observation *seen, double at_ms)
+{
+  struct trial_result *at = guest_next(&stage->guest, at_ms);
+  if (at != &stage->result[trial])
+    fail_msg("the device is at trial %td, not %zu", at != NULL ? at - stage->result : -1, trial);
+  return guest_seen(&stage->guest, seen, at_ms + 1000);
+}
+
+static void trials_come_in_their_order_each_once(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin(&stage);
+  for (size_t i = 0; i < TRIALS; i++) {
+    assert_false(guest_is_through(&stage.guest));
+    assert_true(call(&stage, i, i < ONE12 ? &content : &refusal, 2000.0 * (double) i));
+    assert_int_equal(stage.result[i].verdict, VERDICT_PASS);
+  }
+  assert_true(guest_is_through(&stage.guest));
+  assert_null(guest_next(&stage.guest, 99000));
+}
+
+static void who_shows_nothing_is_tried_again_and_given_up(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin(&stage);
+  assert_true(call(&stage, GOOD12, &content, 0));
+  assert_true(call(&stage, GOOD13, &content, 2000));
+  assert_false(call(&stage, ONE12, &mute, 4000));
+  assert_true(call(&stage, ONE12, &refusal, 6000));
+  assert_int_equal(stage.result[ONE12].verdict, VERDICT_PASS);
+  assert_int_equal(stage.result[ONE12].seen.mute, 1);
+  for (unsigned i = 1; i < GUEST_TRIES; i++)
+    assert_false(call(&stage, ONE13, &mute, 6000 + i * 2000));
+  assert_true(call(&stage, ONE13, &mute, 20000));
+  assert_int_equal(stage.result[ONE13].verdict, VERDICT_NOT_SHOWN);
+  assert_true(call(&stage, TWO12, &refusal, 22000)); /* the count begins anew */
+}
+
+static void versions_that_are_not_offered_are_passed_over(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin(&stage);
+  assert_true(call(&stage, GOOD12, &old, 0));
+  assert_true(call(&stage, ONE12, &refusal, 2000));
+  assert_int_equal(stage.result[GOOD13].verdict, VERDICT_NOT_OFFERED);
+  assert_int_equal(stage.result[GOOD13].conduct, CONDUCT_NONE);
+  assert_true(call(&stage, TWO12, &refusal, 4000)); /* it was seen to offer 1.3 there */
+}
+
+static void who_is_never_seen_to_offer_more_is_through_early(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin(&stage);
+  for (size_t i = 0; i < TRIALS; i += 2) assert_true(call(&stage, i, &old, 2000.0 * (double) i));
+  assert_true(guest_is_through(&stage.guest));
+  assert_int_equal(stage.result[ONE12].verdict, VERDICT_FAIL);
+  assert_int_equal(stage.result[ONE13].verdict, VERDICT_NOT_OFFERED);
+}
+
+static void nothing_is_proven_where_the_control_was_refused(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin(&stage);
+  assert_true(call(&stage, GOOD12, &content, 0));
+  assert_true(call(&stage, GOOD13, &refusal, 2000));
+  assert_int_equal(stage.result[GOOD13].verdict, VERDICT_FAIL);
+  assert_true(call(&stage, ONE12, &refusal, 4000));
+  assert_true(call(&stage, TWO12, &refusal, 6000));
+  assert_true(guest_is_through(&stage.guest));
+  assert_int_equal(stage.result[ONE12].verdict, VERDICT_PASS);
+  assert_int_equal(stage.result[ONE13].verdict, VERDICT_NOT_SHOWN);
+  assert_int_equal(stage.result[TWO13].verdict, VERDICT_NOT_SHOWN);
+  assert_non_null(strstr(stage.result[TWO13].why, "control"));
+}
+
+static void a_control_that_was_never_shown_proves_nothing_either(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin(&stage);
+  for (unsigned i = 0; i < GUEST_TRIES; i++) (void) call(&stage, GOOD12, &mute, 2000.0 * i);
+  assert_int_equal(stage.result[GOOD12].verdict, VERDICT_NOT_SHOWN);
+  assert_true(call(&stage, GOOD13, &content, 9000));
+  assert_true(call(&stage, ONE13, &refusal, 11000));
+  assert_int_equal(stage.result[ONE12].verdict, VERDICT_NOT_SHOWN);
+}
+
+static void times_between_connections_belong_to_what_was_shown_last(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin(&stage);
+  (void) call(&stage, GOOD12, &content, 0);
+  (void) call(&stage, GOOD13, &content, 1500);
+  (void) call(&stage, ONE12, &mute, 3000);
+  (void) call(&stage, ONE12, &refusal, 4010);
+  assert_int_equal(stage.result[GOOD12].seen.retries, 1);
+  assert_int_equal((int) stage.result[GOOD12].seen.retry_ms[0], 500);
+  assert_int_equal((int) stage.result[GOOD13].seen.retry_ms[0], 500);
+  assert_int_equal(stage.result[ONE12].seen.retries, 1);
+  assert_int_equal((int) stage.result[ONE12].seen.retry_ms[0], 10);
+}
+
+static void two_connections_at_once_are_no_retry(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin(&stage);
+  (void) call(&stage, GOOD12, &content, 0);
+  struct trial_result *first = guest_next(&stage.guest, 2000),
+                      *second = guest_next(&stage.guest, 2010);
+  assert_ptr_equal(first, second);
+  assert_int_equal(stage.guest.open, 2);
+  assert_true(guest_seen(&stage.guest, &content, 2500));
+  assert_int_equal(stage.result[GOOD13].seen.retries, 0);
+  assert_int_equal(stage.result[GOOD12].seen.retries, 1);
+}
+
+static void a_byte_on_a_late_connection_counts(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin(&stage);
+  (void) call(&stage, GOOD12, &content, 0);
+  (void) call(&stage, GOOD13, &content, 2000);
+  (void) guest_next(&stage.guest, 4000);
+  (void) guest_next(&stage.guest, 4001);
+  (void) guest_next(&stage.guest, 4002);
+  assert_true(guest_seen(&stage.guest, &refusal, 4500));
+  assert_int_equal(stage.result[ONE12].verdict, VERDICT_PASS);
+  assert_false(guest_seen_late(&stage.guest, ONE12, &mute, 4600));
+  assert_int_equal(stage.result[ONE12].verdict, VERDICT_PASS);
+  assert_true(guest_seen_late(&stage.guest, ONE12, &content, 4700));
+  assert_int_equal(stage.result[ONE12].verdict, VERDICT_FAIL);
+  assert_int_equal(stage.guest.open, 0);
+  assert_int_equal(stage.guest.at, ONE13);
+}
+
+static void two_certificates_from_one_place_are_two_devices(void **state)
+{
+  (void) state;
+  struct stage stage;
+  struct observation named = content;
+  begin(&stage);
+  strcpy(named.client_cn, "lamp-1");
+  (void) call(&stage, GOOD12, &named, 0);
+  (void) call(&stage, GOOD13, &content, 2000); /* one that shows none says nothing */
+  assert_string_equal(stage.guest.name, "lamp-1");
+  (void) call(&stage, ONE12, &named, 4000);
+  assert_false(stage.guest.mixed);
+  strcpy(named.client_cn, "lamp-2");
+  (void) call(&stage, ONE13, &named, 6000);
+  assert_true(stage.guest.mixed);
+}
+
+static void what_is_given_up_is_judged_by_what_was_seen(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin(&stage);
+  (void) call(&stage, GOOD12, &content, 0);
+  (void) call(&stage, GOOD13, &content, 2000);
+  (void) call(&stage, ONE12, &mute, 4000);
+  guest_give_up(&stage.guest, "it stayed away");
+  assert_int_equal(stage.result[ONE12].verdict, VERDICT_NOT_SHOWN);
+  assert_string_equal(stage.result[ONE12].why, "it stayed away");
+  assert_true(call(&stage, ONE13, &refusal, 6000));
+}
+
+static void what_cannot_be_shown_is_passed_over(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin(&stage);
+  stage.result[GOOD12].verdict = stage.result[ONE13].verdict = VERDICT_SKIPPED;
+  assert_true(call(&stage, GOOD13, &content, 0));
+  assert_true(call(&stage, TWO13, &refusal, 2000)); /* without a control in 1.2, none of 1.2 */
+  assert_true(guest_is_through(&stage.guest));
+  assert_int_equal(stage.result[ONE13].verdict, VERDICT_SKIPPED);
+  assert_int_equal(stage.result[TWO12].verdict, VERDICT_NOT_SHOWN);
+}
+
+int main(void)
+{
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(trials_come_in_their_order_each_once),
+      cmocka_unit_test(who_shows_nothing_is_tried_again_and_given_up),
+      cmocka_unit_test(versions_that_are_not_offered_are_passed_over),
+      cmocka_unit_test(who_is_never_seen_to_offer_more_is_through_early),
+      cmocka_unit_test(nothing_is_proven_where_the_control_was_refused),
+      cmocka_unit_test(a_control_that_was_never_shown_proves_nothing_either),
+      cmocka_unit_test(times_between_connections_belong_to_what_was_shown_last),
+      cmocka_unit_test(two_connections_at_once_are_no_retry),
+      cmocka_unit_test(a_byte_on_a_late_connection_counts),
+      cmocka_unit_test(two_certificates_from_one_place_are_two_devices),
+      cmocka_unit_test(what_is_given_up_is_judged_by_what_was_seen),
+      cmocka_unit_test(what_cannot_be_shown_is_passed_over),
+  };
+  return cmocka_run_group_tests(tests, read_cases, free_cases);
+}
