@@ -95,7 +95,7 @@ static void note_connect(struct visit *visit, const struct packet *packet)
 
 /* Of a lie in CONNACK, whatever comes afterwards; of one behind it only what follows an answer that the
  * client can have read behind it alone: what it said upon CONNACK was on its way already. */
-static bool goes_on(const struct visit *visit)
+static bool is_behind_the_lie(const struct visit *visit)
 {
   const struct gauntlet_case *c = visit->act->c;
   if (!visit->seen.said || visit->script_over || c->layer != CASE_MQTT) return false;
@@ -135,7 +135,7 @@ static void note_packet(struct visit *visit, const struct packet *packet)
     seen->goodbye = (uint8_t) take(&r, 1);
     seen->went_on |= visit->answered && seen->goodbye == 0;
   } else {
-    seen->went_on |= goes_on(visit);
+    seen->went_on |= is_behind_the_lie(visit);
   }
 }
 
