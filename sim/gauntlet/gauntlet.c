@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "gauntlet/gauntlet.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,7 +87,11 @@ int gauntlet_plan(const struct gauntlet_options *options, struct report *out, st
 static size_t count_controls(const struct report *report)
 {
   size_t count = 0;
-  while (count < report->count && report->result[count].c->control) count++;
+  for (; count < report->count; count++) {
+    const struct gauntlet_case *c = report->result[count].c;
+    assert(c != NULL); /* a plan has a case for each of its trials */
+    if (!c->control) break;
+  }
   return count;
 }
 

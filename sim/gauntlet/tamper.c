@@ -50,9 +50,8 @@ void tamper_free(struct tamper *tamper)
 
 void tamper_learn(struct tamper *tamper, const char *line)
 {
-  const char *label = tamper == NULL      ? "-"
-                      : tamper->tls == 13 ? "SERVER_HANDSHAKE_TRAFFIC_SECRET "
-                                          : "CLIENT_RANDOM ";
+  if (tamper == NULL) return;
+  const char *label = tamper->tls == 13 ? "SERVER_HANDSHAKE_TRAFFIC_SECRET " : "CLIENT_RANDOM ";
   if (strncmp(line, label, strlen(label)) != 0) return;
   const char *hex = strrchr(line, ' ');
   size_t size = hex != NULL ? strlen(hex + 1) / 2 : 0;
