@@ -12,12 +12,14 @@ static json_t *times_json(const struct observation *seen)
   size_t most = sizeof seen->retry_ms / sizeof *seen->retry_ms;
   for (size_t i = 0; i < seen->retries && i < most; i++)
     retries = report_json_and(retries, report_json_ms(seen->retry_ms[i]));
-  return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "connections",
+  return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "connections",
                    (json_int_t) seen->connections, "mute", (json_int_t) seen->mute, "first_ms",
                    report_json_ms(seen->first_ms), "last_ms", report_json_ms(seen->last_ms),
                    "retry_ms", retries, "hello_ms", report_json_ms(seen->hello_ms), "said_ms",
                    report_json_ms(seen->said_ms), "ended_ms", report_json_ms(seen->ended_ms),
-                   "gave_up_ms", report_json_ms(report_gave_up_ms(seen)));
+                   "gave_up_ms", report_json_ms(report_gave_up_ms(seen)), "shaken_ms",
+                   report_json_ms(seen->shaken_ms), "connack_ms", report_json_ms(seen->connack_ms),
+                   "owed_ms", report_json_ms(seen->owed_ms));
 }
 
 static json_t *seen_alert(const struct observation *seen)
@@ -58,7 +60,8 @@ static json_t *seen_end(const struct observation *seen)
                                      [OBSERVATION_RESET] = "reset",
                                      [OBSERVATION_SERVER] = "server"};
   char said[OBSERVATION_TEXT];
-  return json_pack("{s:s, s:b, s:i, s:i, s:o, s:o, s:b, s:o, s:I}", "end", ends[seen->end], "ended",
+  return json_pack("{s:s, s:b, s:b, s:b, s:i, s:i, s:o, s:o, s:b, s:o, s:I}", "end",
+                   ends[seen->end], "begun", seen->begun, "cut_short", seen->cut_short, "ended",
                    seen->ended, "status", seen->status, "signal", seen->signal, "took_ms",
                    report_json_ms(seen->took_ms), "said_last",
                    report_json_string(mask_value(seen->said_last, said, sizeof said)), "sanitizer",
