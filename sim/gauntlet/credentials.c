@@ -70,12 +70,34 @@ static int keep_root(struct credentials *out, const char *folder, const char *na
   return 0;
 }
 
+/* What the roots vouch for is made anew under those that were taken. */
+static int renew_rest(struct credentials *out, struct error *error)
+{
+  struct mint whole;
+  char why[256];
+  for (size_t i = 0; i < out->kept.count; i++) {
+    if (out->defaults->certificate[i].issuer[0] == '\0') continue;
+    X509_free(out->kept.x509[i]);
+    EVP_PKEY_free(out->kept.key[i]);
+    out->kept.x509[i] = NULL;
+    out->kept.key[i] = NULL;
+  }
+  int result = mint_make_in(out->defaults, &out->setting, &whole, why, sizeof why);
+  if (result == 0) {
+    mint_free(&out->kept);
+    out->kept = whole;
+    return 0;
+  }
+  mint_free(&whole);
+  return error_set(error, EXIT_CODE_USAGE, "the cases' defaults: %s", why);
+}
+
 static int keep_roots(struct credentials *out, const char *folder, struct error *error)
 {
   if (files_make_folder(folder, 0700, error) != 0) return -1;
   for (size_t i = 0; i < out->defaults->trusts.count; i++)
     if (keep_root(out, folder, out->defaults->trusts.name[i], error) != 0) return -1;
-  return 0;
+  return renew_rest(out, error);
 }
 
 int credentials_make(struct credentials *out, const struct cases *cases, const char *host,

@@ -291,14 +291,14 @@ static void look_for_the_absent(struct session *session)
     return;
   }
   if (away < session->options->absent_ms || session->prompted) return;
-  session->prompted = true;
-  if (session->out->count > 0 && power_cycle(session->power)) {
+  if (session->out->count > 0 && session->power != NULL) {
+    if (!power_cycle(session->power)) return; /* one is under way */
     say_of_session(session, "nobody has come for %.0f s: the power is switched off and on",
                    away / 1000);
     session->last_ms = now_of(session);
-    session->prompted = false;
     return;
   }
+  session->prompted = true;
   say_of_session(session, "nobody has come for %.0f s: %s", away / 1000,
                  session->out->count > 0 ? "switch the device off and on, please"
                                          : "is the device told this address and port?");

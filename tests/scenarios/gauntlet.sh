@@ -51,7 +51,6 @@ come() { # HOW OFTEN, then options of careless: a device that comes again and ag
 }
 
 visit_100() {
-  rm -rf given keys listened
   listen --layer tls --out listened || return 1
   come 100
   wait "$listener"
@@ -64,6 +63,17 @@ visit_100() {
 expect "100 connections of a device, each with the case that was its turn" 0 "^ok" visit_100
 expect "... it is given roots in PEM, DER and as a C array, and where to go" 0 "gauntlet_root\[[0-9]+\] = .*name: localhost" \
   sh -c 'openssl x509 -inform DER -in given/root.der -noout -subject >&2 && grep -q BEGIN given/roots.pem && cat given/roots.h given/broker.txt'
+come_again() { # with what it was given before, to a listener that has begun anew
+  listen --layer tls --case leaf-expired --out again || return 1
+  come 4
+  wait "$listener"
+  code=$?
+  listener=
+  cat listened.txt
+  return "$code"
+}
+
+expect "a device that was given its roots once comes to the next listener too" 0 "^PASS none of 2 lies" come_again
 expect "... and a key that nobody else reads" 0 "^600 given/client.key 600 given/nvm.bin" stat -c '%a %n' given/client.key given/nvm.bin
 
 # What is asked wrongly -----------------------------------------------------------------------------------------------
