@@ -55,7 +55,8 @@ struct session {
   struct power *power;
   uint8_t image[IMAGE_SIZE];
   uint64_t began;
-  double last_ms; /* when somebody came or went last */
+  double last_ms;   /* when somebody came or went last */
+  double cycled_ms; /* when the power was switched last */
   unsigned beats;
   bool prompted, ending;
 };
@@ -292,10 +293,11 @@ static void look_for_the_absent(struct session *session)
   }
   if (away < session->options->absent_ms || session->prompted) return;
   if (session->out->count > 0 && session->power != NULL) {
-    if (!power_cycle(session->power)) return; /* one is under way */
+    bool soon = now_of(session) - session->cycled_ms < session->options->absent_ms;
+    if (soon || !power_cycle(session->power)) return; /* it may be booting */
     say_of_session(session, "nobody has come for %.0f s: the power is switched off and on",
                    away / 1000);
-    session->last_ms = now_of(session);
+    session->cycled_ms = now_of(session);
     return;
   }
   session->prompted = true;
