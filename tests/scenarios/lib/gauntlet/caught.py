@@ -1,11 +1,12 @@
 """Who is caught by what: results.json of a gauntlet against the checks that its client lacks.
 
-usage: caught.py RESULTS [--refuses CASE].. [CHECK..]
+usage: caught.py RESULTS [--at-least TRIALS] [--refuses CASE].. [CHECK..]
 
 A client is fooled by a lie in TLS exactly where it lacks every check that would find it. Each trial that is
 not so is a line; so is a sound server that was refused, unless it is named by --refuses (then it must be).
-Exit code 0: none, and there was something to see.
+Exit code 0: none, and there was something to see: 100 trials, if nothing else is said.
 """
+import argparse
 import json
 import sys
 
@@ -25,10 +26,14 @@ def verdict_wanted(name, case, lacks, refuses):
 
 
 def main():
-    words = sys.argv[2:]
-    refuses = {words[i + 1] for i, w in enumerate(words) if w == "--refuses"}
-    lacks = {w for i, w in enumerate(words) if w != "--refuses" and (i == 0 or words[i - 1] != "--refuses")}
-    results = json.load(open(sys.argv[1], encoding="utf-8"))
+    asked = argparse.ArgumentParser()
+    asked.add_argument("results")
+    asked.add_argument("lacks", nargs="*")
+    asked.add_argument("--refuses", action="append", default=[])
+    asked.add_argument("--at-least", type=int, default=100)
+    asked = asked.parse_intermixed_args()
+    refuses, lacks = set(asked.refuses), set(asked.lacks)
+    results = json.load(open(asked.results, encoding="utf-8"))
     seen = caught = 0
     wrong = []
     for trial in results["trials"]:
@@ -44,7 +49,7 @@ def main():
             wrong.append(f"{trial['case']}, TLS {trial['tls']}: {trial['verdict']}, not {wanted} ({trial['why']})")
     print("\n".join(wrong))
     print(f"{seen} trials that ask for something, {caught} caught it, {len(wrong)} otherwise than they should")
-    return 1 if wrong or seen < 100 or (bool(caught) != bool(lacks or refuses)) else 0
+    return 1 if wrong or seen < asked.at_least or (bool(caught) != bool(lacks or refuses)) else 0
 
 
 sys.exit(main())
