@@ -3,7 +3,8 @@
 usage: refusals.py head
        refusals.py client NAME RESULTS..
 
-RESULTS are of the same cases, several times: what differs between them is said. Where a client did not refuse in each version of TLS that it was shown, the page says nothing of it.
+RESULTS are of the same cases, several times: what differs between them is said. Where a client did not refuse in each
+version of TLS that it was shown, the page says nothing of it.
 """
 import json
 import sys

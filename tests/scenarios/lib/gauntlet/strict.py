@@ -3,7 +3,8 @@
 usage: strict.py RESULTS CLIENT
 
 No lie of high severity is believed, and no sound server is refused. A line "told: .." is a lie of less severity that
-was believed, "not shown: .." one of high severity that the client did not stay for; neither is an error. Of deadlines nothing is told: a busy machine keeps none.
+was believed, "not shown: .." one of high severity that the client did not stay for; neither is an error.
+Of deadlines nothing is told: a busy machine keeps none.
 Exit code 0: so it was, and there was something to see.
 """
 import json
