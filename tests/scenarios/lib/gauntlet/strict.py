@@ -4,6 +4,7 @@ usage: strict.py RESULTS CLIENT
 
 No lie of high severity is believed, and no sound server is refused. A line "told: .." is a lie of less severity that
 was believed, "not shown: .." one of high severity that the client did not stay for; neither is an error.
+Of deadlines nothing is told: a busy machine keeps none.
 Exit code 0: so it was, and there was something to see.
 """
 import json
@@ -25,7 +26,8 @@ def main():
             wrong += [] if verdict == "pass" else [f"refused: {line}"]
         elif verdict == "fail":
             wrong += [f"believed: {line}"] if case["severity"] == "high" else []
-            print(f"told: {client}: {trial['case']}, TLS {trial['tls']} ({case['severity']})")
+            if "deadline" not in case["flaws"]:
+                print(f"told: {client}: {trial['case']}, TLS {trial['tls']} ({case['severity']})")
         elif verdict == "not_shown" and case["severity"] == "high":
             print(f"not shown: {line}")
     print("\n".join(wrong))
