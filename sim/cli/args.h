@@ -19,7 +19,7 @@
 
 #include "base/error.h"
 
-#define ARGS_OPTIONS_MAX 24
+#define ARGS_OPTIONS_MAX 32
 #define ARGS_TEXTS_MAX   16
 
 /* A fixed set of words: tells `say` each of them. */

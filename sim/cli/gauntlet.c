@@ -27,7 +27,7 @@ struct gauntlet_line {
   bool cases_by_port, https;
   uint64_t ports, absent_s, give_up_s;
   struct args_texts wanted, more;
-  uint64_t jobs, patience_s;
+  uint64_t jobs, patience_s, linger_s;
   unsigned versions, layers;
 };
 
@@ -247,6 +247,7 @@ static int run_gauntlet(const struct gauntlet_line *line, const struct cases *ca
       .command = line->command,
       .folder = folder,
       .jobs = (unsigned) line->jobs,
+      .linger_ms = (uint32_t) line->linger_s * 1000,
       .patience_ms = (uint32_t) line->patience_s * 1000,
       .progress = line->quiet || !isatty(STDERR_FILENO) ? NULL : show_progress,
   };

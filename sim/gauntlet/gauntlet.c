@@ -113,14 +113,18 @@ static void note_control(struct run *run, const struct trial_result *result)
 }
 
 /* A client that was cut short by a busy machine looks like one that refuses a good server, or that left
- * too early: what can be had better alone is tried once more. What it gave away it gave away. */
+ * too early, or, of our own, like one that ended otherwise than it should: what can be had better alone
+ * is tried once more. What it gave away it gave away. */
 static bool deserves_another(const struct run *run, const struct trial_result *result)
 {
+  const struct observation *seen = &result->seen;
   bool unsure = result->verdict == VERDICT_NOT_SHOWN && result->c->layer == CASE_TLS &&
-                result->conduct == CONDUCT_UNCLEAR;
+                (result->conduct == CONDUCT_UNCLEAR || seen->connections > 0);
   bool refused_good = result->verdict == VERDICT_FAIL && result->c->clients == CASE_ACCEPT;
+  bool other_end = result->verdict == VERDICT_FAIL && run->setting.by_own_device &&
+                   !(result->conduct == CONDUCT_ACCEPTED && result->c->clients == CASE_REFUSE);
   bool absent = result->c->control && result->verdict != VERDICT_PASS;
-  return !run->stopping && result->tries == 1 && (unsure || refused_good || absent);
+  return !run->stopping && result->tries == 1 && (unsure || refused_good || other_end || absent);
 }
 
 static void on_over(struct trial *trial)
@@ -217,6 +221,7 @@ static void on_signal(uv_signal_t *handle, int number)
 static int set_up_run(struct run *run, struct error *error)
 {
   const struct gauntlet_options *options = run->options;
+  mint_warm_up();
   if (credentials_make(&run->credentials, options->cases, options->host, NULL, (int64_t) time(NULL),
                        error) != 0)
     return -1;
@@ -231,7 +236,7 @@ static int set_up_run(struct run *run, struct error *error)
       .downloads = options->command != NULL ? NULL : &own_download,
       .folder = options->folder,
       .patience_ms = options->patience_ms,
-      .linger_ms = LINGER_MS,
+      .linger_ms = options->linger_ms != 0 ? options->linger_ms : LINGER_MS,
       .by_own_device = options->command == NULL,
       .image = run->image,
       .image_size = sizeof run->image,

@@ -10,14 +10,31 @@
 #include <stdio.h>
 #include <string.h>
 
+/* An RSA key takes long to find, up to seconds on a busy machine, and no case looks at whose it is: each
+ * size is made once, and shared. */
+static EVP_PKEY *rsa_key(unsigned bits)
+{
+  static EVP_PKEY *kept[2];
+  EVP_PKEY **key = &kept[bits > 1024];
+  if (!*key) *key = EVP_RSA_gen(bits);
+  if (*key) EVP_PKEY_up_ref(*key);
+  return *key;
+}
+
 static EVP_PKEY *make_key(const char *type)
 {
   if (strcmp(type, "p256") == 0 || !*type) return EVP_EC_gen("P-256");
   if (strcmp(type, "p384") == 0) return EVP_EC_gen("P-384");
   if (strcmp(type, "secp256k1") == 0) return EVP_EC_gen("secp256k1");
-  if (strcmp(type, "rsa1024") == 0) return EVP_RSA_gen(1024);
-  if (strcmp(type, "rsa2048") == 0) return EVP_RSA_gen(2048);
+  if (strcmp(type, "rsa1024") == 0) return rsa_key(1024);
+  if (strcmp(type, "rsa2048") == 0) return rsa_key(2048);
   return NULL;
+}
+
+void mint_warm_up(void)
+{
+  EVP_PKEY_free(rsa_key(1024));
+  EVP_PKEY_free(rsa_key(2048));
 }
 
 static const EVP_MD *hash_named(const char *name)

@@ -26,6 +26,9 @@ struct mint_setting {
   const struct gauntlet_case *kept_case; /* of `kept` */
 };
 
+/* Finds the keys that take long now, so that no client waits for them later. */
+void mint_warm_up(void);
+
 /* 0, or -1 with a sentence in `why`. Free in both cases. */
 int mint_make(const struct gauntlet_case *c, struct mint *out, char *why, size_t why_size);
 int mint_make_in(const struct gauntlet_case *c, const struct mint_setting *setting,

@@ -125,7 +125,7 @@ void report_html_facts(const json_t *tree, FILE *out)
             "anybody on the way",
             out);
   if (report_json_number(json_object_get(figures, "retries"), "count") == 0)
-    fputs("<li>it did not try again within a trial</li>\n", out);
+    fputs("<li>it did not try again while it was watched</li>\n", out);
   fputs("</ul><table class=\"cards\"><thead><tr><th></th><th class=\"number\">times</th>"
         "<th class=\"number\">median</th><th class=\"number\">from</th>"
         "<th class=\"number\">to</th><th></th></tr></thead><tbody>\n",

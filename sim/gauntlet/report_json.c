@@ -52,10 +52,11 @@ static json_t *cases_json(const struct report *report)
 
 static json_t *trial_json(const struct trial_result *trial, json_int_t hello)
 {
-  return json_pack("{s:s, s:o, s:s, s:s, s:b, s:o, s:o}", "case", trial->c->id, "tls",
-                   report_json_tls(trial->tls), "verdict", verdict_word(trial->verdict), "conduct",
-                   conduct_word(trial->conduct), "fooled", report_fooled(trial), "why",
-                   report_json_string(trial->why), "seen", report_seen_json(&trial->seen, hello));
+  return json_pack("{s:s, s:o, s:i, s:s, s:s, s:b, s:o, s:o}", "case", trial->c->id, "tls",
+                   report_json_tls(trial->tls), "tries", (int) trial->tries, "verdict",
+                   verdict_word(trial->verdict), "conduct", conduct_word(trial->conduct), "fooled",
+                   report_fooled(trial), "why", report_json_string(trial->why), "seen",
+                   report_seen_json(&trial->seen, hello));
 }
 
 static json_t *trials_json(const struct report *report, const json_int_t *hello)

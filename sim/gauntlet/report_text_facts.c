@@ -102,7 +102,8 @@ static void show_retries(const json_t *tree, FILE *out)
   for (size_t n = 0; n < json_array_size(nth) && n < NTH_MOST; n++)
     used += put_nth(json_array_get(nth, n), n, text + used, sizeof text - used);
   bool never = report_json_number(retries, "count") == 0;
-  report_text_labelled(out, "  tried again  ", never ? "never, within a trial" : text);
+  report_text_labelled(out, "  tried again  ",
+                       never ? "never, while it was watched (--linger)" : text);
   if (report_lacks_jitter(tree))
     report_text_labelled(out, "! no jitter    ",
                          "it comes back after the same time every time, as all of a fleet will "

@@ -91,6 +91,13 @@ def again(runs):
     return [f"- It came again by itself, the soonest after {rounded(min(retries))}."] if retries else []
 
 
+def by_default(results):
+    """When a client that is left to its defaults comes again, to a server that it has refused."""
+    retries = [ms for trial in results["trials"] for ms in trial["seen"]["retry_ms"]]
+    times = ", ".join(f"{ms / 1000:.0f} s" if ms >= 500 else f"{ms / 1000:.1f} s" for ms in retries[:6])
+    return f"- Left to its defaults it tries again after {times}." if retries else "- Left to its defaults it does not try again within 15 s."
+
+
 def load(path):
     with open(path, encoding="utf-8") as file:
         return json.load(file)
@@ -99,6 +106,9 @@ def load(path):
 def main():
     if sys.argv[1] == "head":
         print(HEAD, end="")
+        return
+    if sys.argv[1] == "default":
+        print(by_default(load(sys.argv[2])))
         return
     runs = [load(path) for path in sys.argv[3:]]
     print(f"\n## {sys.argv[2]}\n")
