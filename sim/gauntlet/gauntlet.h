@@ -20,7 +20,7 @@ struct gauntlet_options {
   const char *command; /* NULL: our own device */
   const char *folder;  /* for files that a command is given; 0700, the caller's */
   unsigned jobs;       /* trials at once */
-  uint32_t linger_ms; /* from when enough was seen, for what a client does next; 0: 1 s */
+  uint32_t linger_ms;  /* from when enough was seen, for what a client does next; 0: 1 s */
   uint32_t patience_ms;
   /* called as trials end, may be NULL */
   void (*progress)(void *ctx, const struct report *report, size_t done);
