@@ -238,17 +238,6 @@ static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
   *buffer = uv_buf_init(socket->conn->backend->read, READ_SIZE);
 }
 
-/* libuv calls a reset that comes right behind data the end of the stream; the socket knows better. */
-static enum device_failure end_of_stream(struct uv_socket *socket, int status)
-{
-  uv_os_fd_t fd;
-  int error = 0;
-  socklen_t size = sizeof error;
-  bool told = status == UV_EOF && uv_fileno((uv_handle_t *) &socket->tcp, &fd) == 0 &&
-              getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0;
-  return told ? net_failure(error) : failure_of(status);
-}
-
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
 {
   struct uv_socket *socket = stream->data;
@@ -257,8 +246,8 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buffer)
     conn->handler->bytes(conn->user, (const uint8_t *) buffer->base, (size_t) count);
     uncork(conn->backend);
   } else if (count < 0) {
-    socket_ended(socket, socket->failure != DEVICE_FAIL_NONE ? socket->failure
-                                                             : end_of_stream(socket, (int) count));
+    socket_ended(socket,
+                 socket->failure != DEVICE_FAIL_NONE ? socket->failure : failure_of((int) count));
   }
 }
 
