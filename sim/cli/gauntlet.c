@@ -110,6 +110,10 @@ static const struct args_option options[] = {
      .most = GAUNTLET_JOBS_MAX},
     {"patience", "SECONDS", "how long a client has, in each case (default 10)", args_number,
      TO(patience_s), .least = 1, .most = 600},
+    {"linger", "SECONDS",
+     "how long it is watched after it has shown what it does, for what it does next\n"
+     "(default: one that refuses until it ends or --patience is over, else 1)",
+     args_number, TO(linger_s), .least = 1, .most = 600},
     {"out", "DIR",
      "folder for results.json, junit.xml and report.html\n(default out/gauntlet-TIMESTAMP)",
      args_text, TO(out)},
@@ -127,7 +131,10 @@ static const struct args_option options[] = {
 static int add_cases(struct cases *cases, const char *path, struct error *error)
 {
   char why[512];
-  if (cases_add(cases, path, why, sizeof why) == 0) return 0;
+  size_t before = cases->count;
+  int result = cases_add(cases, path, why, sizeof why);
+  if (result == 0 && cases->count > before) return 0;
+  if (result == 0) snprintf(why, sizeof why, "it holds no case");
   return error_set(error, EXIT_CODE_USAGE, "%s: %s", path, why);
 }
 

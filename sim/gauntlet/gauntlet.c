@@ -31,6 +31,7 @@ struct run {
   bool *busy;
   bool stopping;
   bool refused[VERSIONS]; /* the control case was, or was not shown, in that version */
+  size_t last;            /* next control to be tried once more at the end */
   size_t again;           /* next to be looked at for a second try */
   size_t controls;        /* they come first in the plan, and nothing else before they are over */
 };
@@ -77,7 +78,8 @@ int gauntlet_plan(const struct gauntlet_options *options, struct report *out, st
       return error_set(error, EXIT_CODE_USAGE,
                        "there is no case '%s'; 'fleetsim gauntlet --list' names all of them",
                        options->wanted[i]);
-  out->result = calloc(options->cases->count * VERSIONS + 1, sizeof *out->result);
+  /* and room for the control once more at the end (start_last) */
+  out->result = calloc(options->cases->count * VERSIONS * 2 + 1, sizeof *out->result);
   if (out->result == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for results");
   plan(options, true, out);
   plan(options, false, out);
@@ -127,6 +129,20 @@ static bool deserves_another(const struct run *run, const struct trial_result *r
   return !run->stopping && result->tries == 1 && (unsure || refused_good || other_end || absent);
 }
 
+/* Who refuses a sound server at the end may have refused everybody for a while: as an empty store does,
+ * or a disk that is full. */
+static void withdraw_refusals(struct run *run, uint8_t tls)
+{
+  for (size_t i = run->controls; i < run->report->count; i++) {
+    struct trial_result *result = &run->report->result[i];
+    bool of_it = (result->tls < 12 ? 12 : result->tls) == tls;
+    if (!of_it || result->verdict != VERDICT_PASS || result->conduct != CONDUCT_REFUSED) continue;
+    result->verdict = VERDICT_NOT_SHOWN;
+    snprintf(result->why, sizeof result->why,
+             "at the end it refused a sound server, too: that it refused this one proves nothing");
+  }
+}
+
 static void on_over(struct trial *trial)
 {
   struct run *run = trial->ctx;
@@ -134,6 +150,12 @@ static void on_over(struct trial *trial)
   run->under_way--;
   if (trial->result->c->control && deserves_another(run, trial->result)) {
     start_one(run, trial->number);
+    return;
+  }
+  if (trial->number >= run->report->count) {
+    bool stopped = run->stopping || trial->result->conduct == CONDUCT_ACCEPTED;
+    if (!stopped) withdraw_refusals(run, trial->result->tls);
+    start_more(run);
     return;
   }
   if (trial->result->tries == 1 || trial->result->c->control) run->done++; /* once each */
@@ -181,6 +203,19 @@ static void start_again(struct run *run)
   }
 }
 
+/* The control once more, in each version in which it was accepted. */
+static void start_last(struct run *run)
+{
+  while (run->last < run->controls && !run->stopping) {
+    size_t of = run->last++, number = run->report->count + of;
+    if (run->report->result[of].verdict != VERDICT_PASS) continue;
+    run->report->result[number].c = run->report->result[of].c;
+    run->report->result[number].tls = run->report->result[of].tls;
+    start_one(run, number);
+    return;
+  }
+}
+
 static void close_signals(struct run *run)
 {
   if (uv_is_closing((uv_handle_t *) &run->interrupt)) return;
@@ -204,6 +239,7 @@ static void start_more(struct run *run)
       start_one(run, run->next - 1);
   }
   if (run->under_way == 0 && run->next == run->report->count) start_again(run);
+  if (run->under_way == 0 && run->next == run->report->count) start_last(run);
   if (run->under_way == 0 && run->next == run->report->count) close_signals(run);
 }
 
@@ -237,6 +273,7 @@ static int set_up_run(struct run *run, struct error *error)
       .folder = options->folder,
       .patience_ms = options->patience_ms,
       .linger_ms = options->linger_ms != 0 ? options->linger_ms : LINGER_MS,
+      .watches_refusal = options->command != NULL && options->linger_ms == 0,
       .by_own_device = options->command == NULL,
       .image = run->image,
       .image_size = sizeof run->image,

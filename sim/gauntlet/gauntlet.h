@@ -20,7 +20,9 @@ struct gauntlet_options {
   const char *command; /* NULL: our own device */
   const char *folder;  /* for files that a command is given; 0700, the caller's */
   unsigned jobs;       /* trials at once */
-  uint32_t linger_ms;  /* from when enough was seen, for what a client does next; 0: 1 s */
+  /* how long a client is watched from when it has shown what it does; 0: one that was content for 1 s,
+   * one that has refused until it ends */
+  uint32_t linger_ms;
   uint32_t patience_ms;
   /* called as trials end, may be NULL */
   void (*progress)(void *ctx, const struct report *report, size_t done);

@@ -34,6 +34,7 @@ void judge_add(struct observation *trial, const struct observation *connection)
   trial->last_ms = connection->first_ms;
   memcpy(trial->retry_ms, all.retry_ms, sizeof all.retry_ms);
   trial->retries = all.retries;
+  trial->clear_bytes = all.clear_bytes + connection->clear_bytes;
   trial->application_bytes = all.application_bytes + connection->application_bytes;
   trial->went_on = all.went_on || connection->went_on;
   trial->publishes = all.publishes + connection->publishes;
@@ -143,6 +144,7 @@ static bool needs_hello(const struct gauntlet_case *c)
 enum conduct judge_conduct(const struct trial_result *result)
 {
   const struct observation *seen = &result->seen;
+  if (seen->clear_bytes > 0 && seen->plain_requests == 0) return CONDUCT_ACCEPTED;
   if (seen->connections == 0 || (needs_hello(result->c) && !seen->has_hello)) return CONDUCT_NONE;
   switch (result->c->layer) {
   case CASE_MQTT: return conduct_in_mqtt(result);
@@ -207,7 +209,10 @@ static void judge_refusal(struct trial_result *result)
   switch (result->conduct) {
   case CONDUCT_REFUSED:
     describe_refusal(&result->seen, seen, sizeof seen);
-    say_why(result, VERDICT_PASS, "%s", seen);
+    say_why(result, VERDICT_PASS, "%s%s", seen,
+            result->seen.watched && !result->seen.ended
+                ? "; it was still running when its time was up"
+                : "");
     break;
   case CONDUCT_ACCEPTED:
     describe_leak(result->c->layer, &result->seen, seen, sizeof seen);

@@ -44,6 +44,7 @@ struct observation {
   bool client_certificate; /* it sent one; and before TLS 1.3 anybody on the way reads it */
   uint8_t alert;           /* fatal alert that the client sent; 0: none */
   bool alerted;
+  size_t clear_bytes;       /* that it sent without TLS: MQTT, or text such as HTTP */
   size_t application_bytes; /* that were decrypted: what went to this server */
   bool asked;               /* among them a whole CONNECT, or the head of a request */
   uint8_t mqtt;             /* of CONNECT: 3, 4 or 5; 0: none has come */

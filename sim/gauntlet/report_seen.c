@@ -43,9 +43,10 @@ static json_t *seen_tls(const struct observation *seen, json_int_t hello)
 static json_t *seen_application(const struct observation *seen)
 {
   return json_pack(
-      "{s:I, s:b, s:i, s:o, s:b, s:b, s:i, s:I, s:I, s:b, s:o, s:I, s:I}", "application_bytes",
-      (json_int_t) seen->application_bytes, "asked", seen->asked, "mqtt", (int) seen->mqtt,
-      "client_id", report_json_string(seen->client_id), "has_user", seen->has_user, "has_password",
+      "{s:I, s:I, s:b, s:i, s:o, s:b, s:b, s:i, s:I, s:I, s:b, s:o, s:I, s:I}", "clear_bytes",
+      (json_int_t) seen->clear_bytes, "application_bytes", (json_int_t) seen->application_bytes,
+      "asked", seen->asked, "mqtt", (int) seen->mqtt, "client_id",
+      report_json_string(seen->client_id), "has_user", seen->has_user, "has_password",
       seen->has_password, "keep_alive_s", (int) seen->keep_alive_s, "publishes",
       (json_int_t) seen->publishes, "publishes_after_refusal",
       (json_int_t) seen->publishes_after_refusal, "went_on", seen->went_on, "goodbye",

@@ -117,6 +117,14 @@ struct place {
   size_t at;
 };
 
+/* Who has refused may come again and be careless then: he is watched for as long as he lives. */
+static bool has_shown_all(const struct trial *trial)
+{
+  const struct observation *seen = &trial->result->seen;
+  bool content = seen->application_bytes > 0 || seen->clear_bytes > 0;
+  return judge_has_enough(trial->result) && (content || !trial->setting->watches_refusal);
+}
+
 static void on_visit_ended(void *ctx, const struct observation *seen)
 {
   struct place *place = ctx;
@@ -125,7 +133,7 @@ static void on_visit_ended(void *ctx, const struct observation *seen)
   free(place);
   judge_add(&trial->result->seen, seen);
   trial->last_end_ms = seen->ended_ms;
-  if (judge_has_enough(trial->result)) end_in(trial, trial->setting->linger_ms);
+  if (has_shown_all(trial)) end_in(trial, trial->setting->linger_ms);
   finish_trial(trial);
 }
 

@@ -36,7 +36,8 @@ struct trial_setting {
   const char *folder;                   /* for files of trials; the caller's */
   uint32_t patience_ms;                 /* a trial's deadline */
   uint32_t linger_ms;                   /* from when enough was seen: for what a client does next */
-  bool by_own_device;                   /* verdicts are of what our device must do, to the letter */
+  bool watches_refusal; /* who has refused is watched until it ends, or its time is up */
+  bool by_own_device;   /* verdicts are of what our device must do, to the letter */
   const uint8_t *image;
   size_t image_size;
 };

@@ -221,12 +221,22 @@ static bool asks_plainly(struct visit *visit)
   return true;
 }
 
+/* Who speaks MQTT or HTTP without TLS gives it to whoever is on the way, this server or not. */
+static void note_clear(struct visit *visit)
+{
+  enum hello_wrong wrong = visit->seen.hello.wrong;
+  if (wrong == HELLO_PLAIN_MQTT || wrong == HELLO_PLAIN_TEXT)
+    visit->seen.clear_bytes = visit->raw.size;
+}
+
 /* The hello is read whatever the case does with it. */
 static void look_for_hello(struct visit *visit)
 {
   struct observation *seen = &visit->seen;
   if (seen->has_hello || visit->raw.size == 0) return;
-  if (hello_read(visit->raw.data, visit->raw.size, &seen->hello) != 1) return;
+  int read = hello_read(visit->raw.data, visit->raw.size, &seen->hello);
+  if (read < 0) note_clear(visit);
+  if (read != 1) return;
   seen->has_hello = true;
   seen->hello_ms = visit_ms(visit);
 }
@@ -239,6 +249,8 @@ static void take_bytes(struct visit *visit, const uint8_t *data, size_t size)
     look_for_hello(visit);
   }
   if (visit->act->c->layer == CASE_HTTPS && asks_plainly(visit)) return;
+  if (visit->seen.clear_bytes > 0 && visit->phase != VISIT_WIRE)
+    return; /* no TLS will come of it */
   if (visit->phase == VISIT_WIRE)
     play_on(visit);
   else

@@ -76,6 +76,35 @@ come_again() { # with what it was given before, to a listener that has begun ane
 expect "a device that was given its roots once comes to the next listener too" 0 "^PASS none of 2 lies" come_again
 expect "... and a key that nobody else reads" 0 "^600 given/client.key 600 given/nvm.bin" stat -c '%a %n' given/client.key given/nvm.bin
 
+# Clients that are careless in another way than by what they check ---------------------------------------------------
+client="$built/careless --address {address} --host {host} --port {port} --ca {ca} --id {id} --timeout 4"
+few="--quiet --layer tls --case unknown-ca --case leaf-expired --patience 8 --out few"
+clear='import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+s.sendall(bytes.fromhex("100d00044d51545404020005000161"))
+s.close()'
+printf '%s\n' "$clear" >clear.py
+cat >turncoat.sh <<'E'
+#!/bin/sh
+# like its arguments behind the first for so many starts; then it trusts nobody that is here
+echo >>starts
+[ "$(wc -l <starts)" -gt "$1" ] || { shift; exec "$@"; }
+shift
+exec "$@" --ca nobody.pem
+E
+chmod +x turncoat.sh
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout nobody.key -out nobody.pem -subj /CN=nobody -days 9 2>/dev/null
+# shellcheck disable=SC2086
+{
+  expect "who falls back to MQTT without TLS" 1 "4 of 4 lies were believed" \
+    "$fleetsim" gauntlet $few --exec "$client || python3 clear.py {port}"
+  expect "who comes again a while later, and looks at nothing" 1 "4 of 4 lies were believed" \
+    "$fleetsim" gauntlet $few --exec "$client || { sleep 2; $client --skip all; }"
+  expect "who refuses everybody after a while proves nothing" 3 "at the end it refused a sound server, too" \
+    "$fleetsim" gauntlet $few --jobs 1 --exec "./turncoat.sh 2 $client"
+  expect "... and who does not has passed" 0 "^PASS none of 4" "$fleetsim" gauntlet $few --jobs 1 --exec "$client"
+}
+
 # What is asked wrongly -----------------------------------------------------------------------------------------------
 quick="--quiet --patience 2 --case leaf-expired --out wrong"
 expect "nobody is named" 2 "say who is to be tried" "$fleetsim" gauntlet
@@ -96,6 +125,7 @@ expect "nobody came" 0 "nobody connected" cat listening.txt
 listener=
 expect "a file of cases that is none" 2 "line 3: unknown key 'foo'" \
   sh -c 'printf "case x\n why: y\n foo: bar\n" >bad.txt; "$1" gauntlet --self --cases bad.txt' sh "$fleetsim"
+expect "a folder instead of a file of cases" 2 "it holds no case" "$fleetsim" gauntlet --self --cases "$work"
 expect "a case of one's own, which needs no C" 0 "^PASS " sh -c 'cat >own.txt <<E
 case our staging leaf
   why:     a leaf of another team
