@@ -121,7 +121,7 @@ bool guest_seen_late(struct guest *guest, size_t trial, const struct observation
   if (guest->open > 0) guest->open--;
   guest->ended_ms = now_ms;
   note_who(guest, seen);
-  if (seen->application_bytes == 0 && !seen->went_on) {
+  if (seen->application_bytes == 0 && seen->clear_bytes == 0 && !seen->went_on) {
     result->seen.connections++;
     return false;
   }

@@ -57,8 +57,8 @@ void judge_add(struct observation *trial, const struct observation *connection)
 bool judge_has_enough(const struct trial_result *result)
 {
   const struct observation *seen = &result->seen;
-  return seen->application_bytes > 0 || seen->unserved || seen->alerted || seen->said ||
-         (seen->begun && judge_conduct(result) == CONDUCT_REFUSED);
+  return seen->application_bytes > 0 || seen->clear_bytes > 0 || seen->unserved || seen->alerted ||
+         seen->said || (seen->begun && judge_conduct(result) == CONDUCT_REFUSED);
 }
 
 /* --- Conduct ---------------------------------------------------------------------------------- */

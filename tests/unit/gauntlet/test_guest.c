@@ -271,9 +271,22 @@ static void what_cannot_be_shown_is_passed_over(void **state)
   assert_int_equal(stage.result[TWO12].verdict, VERDICT_NOT_SHOWN);
 }
 
+static void what_goes_out_in_clear_on_a_late_connection_counts_too(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin(&stage);
+  const struct observation nothing = {.connections = 1},
+                           clear = {.connections = 1, .first_ms = 1, .clear_bytes = 15};
+  assert_false(guest_seen_late(&stage.guest, ONE12, &nothing, 1));
+  assert_true(guest_seen_late(&stage.guest, ONE12, &clear, 2));
+  assert_int_equal(stage.result[ONE12].verdict, VERDICT_FAIL);
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(what_goes_out_in_clear_on_a_late_connection_counts_too),
       cmocka_unit_test(trials_come_in_their_order_each_once),
       cmocka_unit_test(who_shows_nothing_is_tried_again_and_given_up),
       cmocka_unit_test(versions_that_are_not_offered_are_passed_over),
