@@ -13,6 +13,41 @@ static int accept_anybody(int ok, X509_STORE_CTX *store)
   return 1;
 }
 
+/* As a verdict of OpenSSL's own, so that the alert is the one that its servers send. */
+static int refuse_unknown(int ok, X509_STORE_CTX *store)
+{
+  (void) ok;
+  X509_STORE_CTX_set_error(store, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+  return 0;
+}
+
+static int refuse_expired(int ok, X509_STORE_CTX *store)
+{
+  (void) ok;
+  X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_HAS_EXPIRED);
+  return 0;
+}
+
+static int refuse_revoked(int ok, X509_STORE_CTX *store)
+{
+  (void) ok;
+  X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REVOKED);
+  return 0;
+}
+
+/* Who refuses certificates refuses also to go without one. */
+static void ask_for_certificate(const struct act *act)
+{
+  static const SSL_verify_cb judges[] = {[CASE_REFUSES_NONE] = accept_anybody,
+                                         [CASE_REFUSES_UNKNOWN] = refuse_unknown,
+                                         [CASE_REFUSES_EXPIRED] = refuse_expired,
+                                         [CASE_REFUSES_REVOKED] = refuse_revoked};
+  int mode = SSL_VERIFY_PEER;
+  if (act->c->asks_not) return;
+  if (act->c->refuses != CASE_REFUSES_NONE) mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
+  SSL_CTX_set_verify(act->context, mode, judges[act->c->refuses]);
+}
+
 static int protocol_of(uint8_t tls)
 {
   return TLS1_VERSION + tls - 10;
@@ -130,7 +165,7 @@ static bool set_up(struct act *act)
   SSL_CTX_set_num_tickets(act->context, 0);
   SSL_CTX_set_options(act->context, SSL_OP_NO_TICKET);
   SSL_CTX_set_session_cache_mode(act->context, SSL_SESS_CACHE_OFF);
-  if (!act->c->asks_not) SSL_CTX_set_verify(act->context, SSL_VERIFY_PEER, accept_anybody);
+  ask_for_certificate(act);
   return SSL_CTX_set_cipher_list(act->context, "DEFAULT:@SECLEVEL=0") == 1 &&
          SSL_CTX_set_min_proto_version(act->context, version) == 1 &&
          SSL_CTX_set_max_proto_version(act->context, version) == 1 && set_offers(act) &&

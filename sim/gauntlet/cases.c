@@ -82,7 +82,7 @@ static const struct {
     ATTRIBUTE("key", key),       ATTRIBUTE("hash", hash),     ATTRIBUTE("from", from),
     ATTRIBUTE("to", to),         ATTRIBUTE("ca", ca),         ATTRIBUTE("pathlen", pathlen),
     ATTRIBUTE("ku", ku),         ATTRIBUTE("eku", eku),       ATTRIBUTE("san", san),
-    ATTRIBUTE("ext", extension), ATTRIBUTE("damage", damage),
+    ATTRIBUTE("ext", extension), ATTRIBUTE("damage", damage), ATTRIBUTE("version", version),
 #undef ATTRIBUTE
 };
 
@@ -237,6 +237,14 @@ static int parse_asks(struct parser *p, char *value)
   return i < 0 ? -1 : 0;
 }
 
+static int parse_refuses(struct parser *p, char *value)
+{
+  static const char *const words[] = {"no", "unknown", "expired", "revoked"};
+  int i = take_word(p, "refuses", value, words, 4);
+  if (i >= 0) p->current->refuses = (enum case_refusal) i;
+  return i < 0 ? -1 : 0;
+}
+
 static int parse_tls(struct parser *p, char *value)
 {
   struct gauntlet_case *c = p->current;
@@ -323,21 +331,14 @@ static const struct {
   const char *key;
   int (*take)(struct parser *p, char *value);
 } takers[] = {
-    {"clients", parse_clients},
-    {"severity", parse_severity},
-    {"flaw", parse_flaws},
-    {"control", parse_control},
-    {"asks", parse_asks},
-    {"tls", parse_tls},
-    {"dh", parse_dh},
-    {"clock", parse_clock},
-    {"wire", parse_wire},
-    {"mqtt", parse_mqtt},
-    {"mqtt-version", parse_mqtt_version},
-    {"https", parse_https},
-    {"trusts", parse_trusts},
-    {"sends", parse_sends},
-    {"expect", parse_expect},
+    {"clients", parse_clients}, {"severity", parse_severity},
+    {"flaw", parse_flaws},      {"control", parse_control},
+    {"asks", parse_asks},       {"refuses", parse_refuses},
+    {"tls", parse_tls},         {"dh", parse_dh},
+    {"clock", parse_clock},     {"wire", parse_wire},
+    {"mqtt", parse_mqtt},       {"mqtt-version", parse_mqtt_version},
+    {"https", parse_https},     {"trusts", parse_trusts},
+    {"sends", parse_sends},     {"expect", parse_expect},
 };
 
 /* .. and what does not. */
@@ -400,6 +401,8 @@ static int finish(struct parser *p)
   if (!c->expect[0]) return complain(p, "case %s: say what to expect", c->name);
   if (c->clients == CASE_REFUSE && !c->flaws)
     return complain(p, "case %s: clients refuse, but no flaw is named", c->name);
+  if (c->refuses != CASE_REFUSES_NONE && c->asks_not)
+    return complain(p, "case %s: refuses a certificate that it does not ask for", c->name);
   if (check_issuers(p) != 0) return -1;
   return check_names(p, &c->trusts) || check_names(p, &c->sends) ? -1 : 0;
 }

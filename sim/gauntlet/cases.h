@@ -24,7 +24,7 @@ struct case_certificate {
   char key_of[CASE_NAME_SIZE]; /* "": a key of its own */
   char cn[64], key[16], hash[16], from[16], to[16], ca[16], pathlen[8], ku[64], eku[64], san[128],
       extension[32];
-  char damage[16];
+  char damage[16], version[4];
 };
 
 struct case_names {
@@ -38,6 +38,15 @@ enum case_layer { CASE_TLS, CASE_MQTT, CASE_HTTPS };
 enum case_demand { CASE_EITHER, CASE_REFUSE, CASE_ACCEPT };
 
 enum case_severity { CASE_LOW, CASE_MEDIUM, CASE_HIGH };
+
+/* What the server has against the client's certificate: the alert that it ends the handshake with, and
+ * in TLS 1.3 the client's handshake is over by then. */
+enum case_refusal {
+  CASE_REFUSES_NONE,
+  CASE_REFUSES_UNKNOWN,
+  CASE_REFUSES_EXPIRED,
+  CASE_REFUSES_REVOKED
+};
 
 /* symbol, word: the check that a client lacks who is fooled */
 #define CASE_FLAWS(X)           \
@@ -89,6 +98,7 @@ struct gauntlet_case {
   char suites[160], suites13[160], groups[128]; /* OpenSSL's notation; "": its defaults */
   unsigned dh_bits;                             /* 0: as OpenSSL chooses */
   bool asks_not;                                /* for no client certificate */
+  enum case_refusal refuses;                    /* what it has against the client's */
 
   enum case_layer layer;
   uint8_t mqtt_version; /* 4 or 5: of clients that speak it alone; 0: of both */

@@ -206,25 +206,42 @@ static void translate(const char *text, const struct mint_setting *setting, bool
            host, found + width);
 }
 
+static int extend_all(X509 *x509, const struct case_certificate *c, EVP_PKEY *key, EVP_PKEY *issuer,
+                      const char *san, const char *host)
+{
+  int failed = X509_set_version(x509, X509_VERSION_3) != 1;
+  failed |= extend_basic_constraints(x509, c) != 0;
+  failed |= extend(x509, NID_key_usage, "critical,", c->ku) != 0;
+  failed |= extend(x509, NID_ext_key_usage, "", c->eku) != 0;
+  failed |= extend(x509, NID_subject_alt_name, "", san) != 0;
+  failed |= extend_key_ids(x509, key, issuer) != 0;
+  failed |= extend_special(x509, c->extension, host) != 0;
+  return failed;
+}
+
+/* RFC 5280 4.1.2.1: extensions are of version 3. */
+static bool has_extensions(const struct case_certificate *c)
+{
+  return strcmp(c->version, "1") != 0;
+}
+
 static int fill(X509 *x509, const struct case_certificate *c, const char *issuer_cn, EVP_PKEY *key,
                 EVP_PKEY *issuer, const struct mint_setting *setting, int64_t shift_s)
 {
   char cn[320], san[512];
   translate(c->cn, setting, false, cn, sizeof cn);
   translate(c->san, setting, true, san, sizeof san);
-  int failed = X509_set_version(x509, X509_VERSION_3) != 1;
-  failed |= set_serial(x509) != 0;
+  int failed = set_serial(x509) != 0;
   failed |= name_subject(x509, cn, setting) != 0;
   failed |= name_issuer(x509, issuer == key ? cn : issuer_cn, setting) != 0;
   failed |= set_time(X509_getm_notBefore(x509), c->from, "2020", shift_s) != 0;
   failed |= set_time(X509_getm_notAfter(x509), c->to, "2049", shift_s) != 0;
   failed |= X509_set_pubkey(x509, key) != 1;
-  failed |= extend_basic_constraints(x509, c) != 0;
-  failed |= extend(x509, NID_key_usage, "critical,", c->ku) != 0;
-  failed |= extend(x509, NID_ext_key_usage, "", c->eku) != 0;
-  failed |= extend(x509, NID_subject_alt_name, "", san) != 0;
-  failed |= extend_key_ids(x509, key, issuer) != 0;
-  failed |= extend_special(x509, c->extension, setting->host ? setting->host : MINT_HOST) != 0;
+  failed |= *c->version && has_extensions(c) && strcmp(c->version, "3") != 0;
+  if (has_extensions(c))
+    failed |= extend_all(x509, c, key, issuer, san, setting->host ? setting->host : MINT_HOST);
+  else
+    failed |= X509_set_version(x509, X509_VERSION_1) != 1;
   return failed ? -1 : 0;
 }
 

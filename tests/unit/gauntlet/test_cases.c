@@ -76,6 +76,10 @@ static void refuses_what_it_does_not_understand(void **state)
   refuses(DEFAULTS "case a\n clock: yesterday\n", "'yesterday' is no date");
   refuses(DEFAULTS "case a\n tls: 1.4\n", "tls: '1.4' is none of 1.0, 1.1");
   refuses(DEFAULTS "case a\n dh: 768\n", "dh: '768' is none of 1024, 1536, 2048, 3072, 4096");
+  refuses(DEFAULTS "case a\n refuses: me\n",
+          "refuses: 'me' is none of no, unknown, expired, revoked");
+  refuses(DEFAULTS "case a\n why: w\n expect: accept\n asks: no\n refuses: expired\n",
+          "refuses a certificate that it does not ask for");
 }
 
 static void refuses_a_case_that_is_not_whole(void **state)
@@ -111,11 +115,26 @@ static void mints_what_the_text_says(void **state)
   cases_free(cases);
 }
 
+static void a_certificate_of_version_1_has_no_extensions(void **state)
+{
+  (void) state;
+  struct cases *cases =
+      parse(DEFAULTS "case one\n why: w\n cert leaf: version=1\n expect: accept\n");
+  struct mint mint;
+  if (mint_make(cases->item[0], &mint, why, sizeof why) != 0) fail_msg("%s", why);
+  assert_int_equal(X509_get_version(mint.x509[0]), X509_VERSION_3);
+  assert_int_equal(X509_get_version(mint.x509[1]), X509_VERSION_1);
+  assert_int_equal(X509_get_ext_count(mint.x509[1]), 0);
+  assert_int_equal(X509_verify(mint.x509[1], mint.key[0]), 1);
+  mint_free(&mint);
+  cases_free(cases);
+}
+
 static void refuses_to_mint_what_it_cannot(void **state)
 {
   (void) state;
-  static const char *const wrong[] = {"key=p999", "hash=md999", "ca=maybe",
-                                      "ext=odd",  "damage=all", "ku=everything"};
+  static const char *const wrong[] = {"key=p999",   "hash=md999",    "ca=maybe", "ext=odd",
+                                      "damage=all", "ku=everything", "version=2"};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     char text[1024];
     snprintf(text, sizeof text, DEFAULTS "case a\n why: w\n expect: accept\n cert leaf: %s\n",
@@ -152,6 +171,7 @@ int main(void)
       cmocka_unit_test(refuses_what_it_does_not_understand),
       cmocka_unit_test(refuses_a_case_that_is_not_whole),
       cmocka_unit_test(mints_what_the_text_says),
+      cmocka_unit_test(a_certificate_of_version_1_has_no_extensions),
       cmocka_unit_test(refuses_to_mint_what_it_cannot),
       cmocka_unit_test(the_whole_matrix_can_be_read_and_minted),
   };
