@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/files.h"
 #include "base/secret.h"
@@ -17,6 +16,7 @@
 #include "gauntlet/own_page.h"
 #include "pki/certificate.h"
 #include "pki/key.h"
+#include "pki/nvm_store.h"
 #include "pki/secret.h"
 
 struct handing {
@@ -113,32 +113,11 @@ static int write_client(struct handing *h, struct error *error)
 
 /* --- A page of memory for our own client, as the firmware of bench/m4 has it ------------------- */
 
-static int read_memory(void *ctx, uint32_t offset, void *out, size_t size)
-{
-  if (offset > DEVICE_NVM_PAGE_SIZE || size > DEVICE_NVM_PAGE_SIZE - offset) return -1;
-  memcpy(out, (const uint8_t *) ctx + offset, size);
-  return 0;
-}
-
-static int write_memory(void *ctx, uint32_t offset, const void *data, size_t size)
-{
-  if (offset > DEVICE_NVM_PAGE_SIZE || size > DEVICE_NVM_PAGE_SIZE - offset) return -1;
-  memcpy((uint8_t *) ctx + offset, data, size);
-  return 0;
-}
-
-static int draw_bytes(void *ctx, uint8_t *out, size_t size)
-{
-  (void) ctx;
-  return getrandom(out, size, 0) == (ssize_t) size ? 0 : -1;
-}
-
 static enum device_update flash_page(struct handing *h, uint8_t page[DEVICE_NVM_PAGE_SIZE])
 {
   const struct credentials *credentials = h->credentials;
   const struct gauntlet_case *defaults = credentials->defaults;
-  const struct device_host host = {
-      .ctx = page, .random = draw_bytes, .nvm_read = read_memory, .nvm_write = write_memory};
+  const struct device_host host = pki_nvm_host(page);
   struct device_platform platform = {.host = &host, .unix_s = credentials->setting.now_unix_s};
   X509 *anchors[CASE_NAMES_MAX];
   enum device_update update = DEVICE_UPDATE_COUNT;

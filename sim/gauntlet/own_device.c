@@ -7,12 +7,12 @@
 #include <psa/crypto.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/secret.h"
 #include "device/platform.h"
 #include "fleetsim/nvm.h"
 #include "gauntlet/own_page.h"
+#include "pki/nvm_store.h"
 
 enum {
   OUT_ROOM = 16384,
@@ -23,8 +23,8 @@ enum {
 };
 
 struct own {
+  uint8_t page[DEVICE_NVM_PAGE_SIZE]; /* first, as the memory that its host reads and writes */
   struct trial *trial;
-  uint8_t page[DEVICE_NVM_PAGE_SIZE];
   struct device_profile profile;
   struct device_endpoint endpoint;
   void *device;
@@ -36,29 +36,7 @@ struct own {
   bool published, left, ended;
 };
 
-/* --- What its body lends it ------------------------------------------------------------------- */
-
-static int draw(void *ctx, uint8_t *out, size_t size)
-{
-  (void) ctx;
-  return getrandom(out, size, 0) == (ssize_t) size ? 0 : -1;
-}
-
-static int read_page(void *ctx, uint32_t offset, void *out, size_t size)
-{
-  const struct own *own = ctx;
-  if (offset > sizeof own->page || size > sizeof own->page - offset) return -1;
-  memcpy(out, own->page + offset, size);
-  return 0;
-}
-
-static int write_page(void *ctx, uint32_t offset, const void *data, size_t size)
-{
-  struct own *own = ctx;
-  if (offset > sizeof own->page || size > sizeof own->page - offset) return -1;
-  memcpy(own->page + offset, data, size);
-  return 0;
-}
+/* --- What it tells ------------------------------------------------------------------------------ */
 
 static void conclude(struct own *own, const char *word)
 {
@@ -254,11 +232,8 @@ static int start_own(struct trial *trial, struct error *error)
   own->stay.data = own;
   own->parts = 2;
   trial->client = own;
-  struct device_host host = {.ctx = own,
-                             .random = draw,
-                             .nvm_read = read_page,
-                             .nvm_write = write_page,
-                             .observe = observe_own};
+  struct device_host host = pki_nvm_host(own->page);
+  host.observe = observe_own;
   build(own);
   if (flash_own(own, &host) && boot_own(own, &host)) connect_own(own);
   return 0;

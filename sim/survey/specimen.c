@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,11 +20,12 @@
 #include "net/failure.h"
 #include "pki/certificate.h"
 #include "pki/key.h"
+#include "pki/nvm_store.h"
 
 enum { OUT_ROOM = 16384, IN_ROOM = 4096, KEEP_ALIVE_S = 30, DAY_S = 86400 };
 
 struct specimen {
-  uint8_t page[DEVICE_NVM_PAGE_SIZE];
+  uint8_t page[DEVICE_NVM_PAGE_SIZE]; /* first, as the memory that its host reads and writes */
   struct device_profile profile;
   struct device_endpoint endpoint;
   struct device_naming naming;
@@ -40,28 +40,6 @@ struct specimen {
 };
 
 /* --- What its body lends it ------------------------------------------------------------------- */
-
-static int draw_random(void *ctx, uint8_t *out, size_t size)
-{
-  (void) ctx;
-  return getrandom(out, size, 0) == (ssize_t) size ? 0 : -1;
-}
-
-static int read_page(void *ctx, uint32_t offset, void *out, size_t size)
-{
-  const struct specimen *specimen = ctx;
-  if (offset > sizeof specimen->page || size > sizeof specimen->page - offset) return -1;
-  memcpy(out, specimen->page + offset, size);
-  return 0;
-}
-
-static int write_page(void *ctx, uint32_t offset, const void *data, size_t size)
-{
-  struct specimen *specimen = ctx;
-  if (offset > sizeof specimen->page || size > sizeof specimen->page - offset) return -1;
-  memcpy(specimen->page + offset, data, size);
-  return 0;
-}
 
 static int tell_password(void *ctx, uint8_t out[DEVICE_PASSWORD_MAX])
 {
@@ -303,12 +281,9 @@ int survey_try(const struct survey_place *place, const struct survey_visitor *vi
 {
   struct specimen *specimen = calloc(1, sizeof *specimen);
   if (specimen == NULL) memory_gone("a device");
-  struct device_host host = {.ctx = specimen,
-                             .random = draw_random,
-                             .nvm_read = read_page,
-                             .nvm_write = write_page,
-                             .observe = observe,
-                             .password = tell_password};
+  struct device_host host = pki_nvm_host(specimen->page);
+  host.observe = observe;
+  host.password = tell_password;
   *out = (struct survey_trial){.tls = visitor->tls, .mqtt = visitor->mqtt};
   specimen->place = place;
   specimen->out = out;
