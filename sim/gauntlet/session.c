@@ -49,6 +49,7 @@ struct session {
   struct credentials credentials;
   struct act *act;    /* one for each trial of the plan */
   struct report plan; /* what every guest begins with */
+  size_t controls;    /* they come first in it */
   struct door *door;
   struct call *calls;
   size_t call_count;
@@ -138,12 +139,16 @@ static bool begin_guest(struct session *session, struct guest *guest, const char
 {
   *guest = (struct guest){.began_ms = -1, .ended_ms = -1};
   snprintf(guest->address, sizeof guest->address, "%s", place);
+  guest->controls = session->controls;
+  guest->by_port = session->options->cases_by_port;
   guest->report = session->plan;
   guest->report.started_unix_s = (int64_t) time(NULL);
-  guest->report.result = malloc(session->plan.count * sizeof *guest->report.result);
+  size_t each = sizeof *guest->report.result;
+  guest->report.result = malloc(guest_trials(guest) * each);
   if (guest->report.result == NULL) return false;
-  memcpy(guest->report.result, session->plan.result,
-         session->plan.count * sizeof *guest->report.result);
+  memcpy(guest->report.result, session->plan.result, session->plan.count * each);
+  memcpy(guest->report.result + session->plan.count, session->plan.result,
+         session->controls * each);
   say_of_session(session, "a device has come from %s: %zu trials", place, guest->report.count);
   return true;
 }
@@ -158,12 +163,36 @@ static struct guest *find_guest(struct session *session, const char *place)
   return &out->guest[out->count++];
 }
 
-static void tell_trial(struct session *session, const struct guest *guest, size_t trial)
+/* The control that is shown once more is none of the plan's. */
+static size_t act_of(const struct session *session, size_t trial)
+{
+  return trial < session->plan.count ? trial : trial - session->plan.count;
+}
+
+/* Who goes from port to port has to be told where to go once more. */
+static void ask_for_controls(struct session *session, struct guest *guest)
+{
+  size_t at = guest->at;
+  bool owed = guest->by_port && at >= guest->report.count && at < guest_trials(guest);
+  if (!owed || guest->asked == at) return;
+  guest->asked = at;
+  say_of_session(session,
+                 "%s has been shown every case: once more to port %zu, please, to show that it "
+                 "still lets in a sound server",
+                 guest->name[0] != '\0' ? guest->name : guest->address,
+                 ntohs(session->options->address.sin_port) + act_of(session, at));
+}
+
+static void tell_trial(struct session *session, struct guest *guest, size_t trial)
 {
   const struct trial_result *r = &guest->report.result[trial];
   const char *who = guest->name[0] != '\0' ? guest->name : guest->address;
-  say_of_session(session, "%s  %zu/%zu  %-12s %s, TLS 1.%u: %s", who, trial + 1,
-                 guest->report.count, verdict_word(r->verdict), r->c->id, r->tls - 10u, r->why);
+  char number[48] = "at the end";
+  if (trial < guest->report.count)
+    snprintf(number, sizeof number, "%zu/%zu", trial + 1, guest->report.count);
+  say_of_session(session, "%s  %s  %-12s %s, TLS 1.%u: %s", who, number, verdict_word(r->verdict),
+                 r->c->id, r->tls - 10u, r->why);
+  ask_for_controls(session, guest);
   if (guest->mixed)
     say_of_session(
         session,
@@ -184,17 +213,6 @@ static void drop_call(struct call *call)
   free(call);
 }
 
-/* Of cases by port, which come in any order: each has been shown to this guest. */
-static bool is_settled(const struct guest *guest)
-{
-  for (size_t i = 0; i < guest->report.count; i++) {
-    const struct trial_result *r = &guest->report.result[i];
-    bool passed_over = r->verdict == VERDICT_SKIPPED || r->verdict == VERDICT_NOT_OFFERED;
-    if (!passed_over && r->conduct == CONDUCT_NONE) return false;
-  }
-  return true;
-}
-
 static void on_call_ended(void *ctx, const struct observation *seen)
 {
   struct call *call = ctx;
@@ -203,25 +221,13 @@ static void on_call_ended(void *ctx, const struct observation *seen)
   size_t trial = call->trial;
   session->last_ms = now_of(session);
   guest->report.result[trial].seen.cut_short |= session->out->interrupted;
-  bool belongs = trial == guest->at || session->options->cases_by_port;
-  size_t before = guest->at;
-  if (session->options->cases_by_port) guest->at = trial;
-  bool over = belongs && guest_seen(guest, seen, now_of(session));
-  if (session->options->cases_by_port) guest->at = is_settled(guest) ? guest->report.count : before;
-  if (!belongs) over = guest_seen_late(guest, trial, seen, now_of(session));
-  if (over) tell_trial(session, guest, trial);
+  if (guest_seen(guest, trial, seen, now_of(session))) tell_trial(session, guest, trial);
   drop_call(call);
   show(session);
   if (all_are_through(session) && session->calls == NULL) close_everything(session);
 }
 
 static const struct visit_handler callers = {.ended = on_call_ended};
-
-static size_t trial_of(const struct session *session, const struct guest *guest,
-                       const struct door *door)
-{
-  return session->options->cases_by_port ? door->number : guest->at;
-}
 
 static void on_guest(void *ctx, int fd)
 {
@@ -231,18 +237,9 @@ static void on_guest(void *ctx, int fd)
   place_of(session, fd, door, place);
   struct guest *guest = session->call_count < VISITS_MAX ? find_guest(session, place) : NULL;
   struct call *call = guest != NULL ? calloc(1, sizeof *call) : NULL;
-  if (call == NULL || trial_of(session, guest, door) >= guest->report.count) {
+  size_t trial = call != NULL ? guest_next(guest, door->number, now_of(session)) : GUEST_NONE;
+  if (trial == GUEST_NONE) {
     session->out->turned_away += call == NULL;
-    free(call);
-    close(fd);
-    return;
-  }
-  size_t trial = trial_of(session, guest, door), before = guest->at;
-  guest->at = trial;
-  (void) guest_next(guest, now_of(session));
-  trial = guest->at; /* those that could not be made ready are passed over */
-  if (session->options->cases_by_port) guest->at = before;
-  if (trial >= guest->report.count) {
     free(call);
     close(fd);
     return;
@@ -253,8 +250,8 @@ static void on_guest(void *ctx, int fd)
   session->call_count++;
   session->last_ms = now_of(session);
   session->prompted = false;
-  call->visit =
-      visit_open(&session->loop, fd, &session->act[trial], session->began, &callers, call);
+  call->visit = visit_open(&session->loop, fd, &session->act[act_of(session, trial)],
+                           session->began, &callers, call);
   if (call->visit == NULL) {
     session->out->turned_away++;
     guest->open--;
@@ -362,6 +359,7 @@ static bool can_be_shown(const struct session *session, const struct gauntlet_ca
 
 static int prepare_trials(struct session *session, struct error *error)
 {
+  session->controls = gauntlet_controls(&session->plan);
   session->act = calloc(session->plan.count + 1, sizeof *session->act);
   if (session->act == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for cases");
   for (size_t i = 0; i < session->plan.count; i++) {
@@ -438,6 +436,7 @@ static void conclude_guests(struct session *session)
 {
   for (size_t i = 0; i < session->out->count; i++) {
     struct guest *guest = &session->out->guest[i];
+    if (!session->out->interrupted) guest_conclude(guest);
     guest->report.duration_s = now_of(session) / 1000;
     guest->report.interrupted = session->out->interrupted;
     snprintf(guest->report.client, sizeof guest->report.client, "%s",

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/types.h>
 
 #include <cmocka.h>
 
@@ -35,19 +36,19 @@ static int free_cases(void **state)
   return 0;
 }
 
-/* In the order of a plan: the control in both versions, then the others. */
-enum { GOOD12, GOOD13, ONE12, ONE13, TWO12, TWO13, TRIALS };
+/* In the order of a plan: the control in both versions, then the others; and the control once more. */
+enum { GOOD12, GOOD13, ONE12, ONE13, TWO12, TWO13, TRIALS, LAST12 = TRIALS, LAST13, ALL };
 
 struct stage {
-  struct trial_result result[TRIALS];
+  struct trial_result result[ALL];
   struct guest guest;
 };
 
 static void begin(struct stage *stage)
 {
-  *stage = (struct stage){.guest = {.began_ms = -1, .ended_ms = -1}};
-  for (size_t i = 0; i < TRIALS; i++)
-    stage->result[i] = (struct trial_result){.c = cases->item[i / 2],
+  *stage = (struct stage){.guest = {.controls = 2, .began_ms = -1, .ended_ms = -1}};
+  for (size_t i = 0; i < ALL; i++)
+    stage->result[i] = (struct trial_result){.c = cases->item[i < TRIALS ? i / 2 : 0],
                                              .tls = i % 2 == 0 ? 12 : 13,
                                              .verdict = VERDICT_NOT_SHOWN,
                                              .seen = {.first_ms = -1, .last_ms = -1}};
@@ -84,12 +85,19 @@ static const struct observation content = {.connections = 1,
                                                  .highest = HELLO_TLS10 + 2}};
 
 /* One connection, at that time and for a second. Returns whether its trial is over. */
+static bool call_at(struct stage *stage, size_t port, size_t trial, const struct observation *seen,
+                    double at_ms)
+{
+  struct observation at = *seen;
+  size_t next = guest_next(&stage->guest, port, at_ms);
+  if (next != trial) fail_msg("the device is at trial %zd, not %zu", (ssize_t) next, trial);
+  at.first_ms = at.last_ms = at_ms;
+  return guest_seen(&stage->guest, trial, &at, at_ms + 1000);
+}
+
 static bool call(struct stage *stage, size_t trial, const struct observation *seen, double at_ms)
 {
-  struct trial_result *at = guest_next(&stage->guest, at_ms);
-  if (at != &stage->result[trial])
-    fail_msg("the device is at trial %td, not %zu", at != NULL ? at - stage->result : -1, trial);
-  return guest_seen(&stage->guest, seen, at_ms + 1000);
+  return call_at(stage, 0, trial, seen, at_ms);
 }
 
 static void trials_come_in_their_order_each_once(void **state)
@@ -102,8 +110,83 @@ static void trials_come_in_their_order_each_once(void **state)
     assert_true(call(&stage, i, i < ONE12 ? &content : &refusal, 2000.0 * (double) i));
     assert_int_equal(stage.result[i].verdict, VERDICT_PASS);
   }
+  assert_false(guest_is_through(&stage.guest));
+  assert_true(call(&stage, LAST12, &content, 20000));
+  assert_true(call(&stage, LAST13, &content, 22000));
   assert_true(guest_is_through(&stage.guest));
-  assert_null(guest_next(&stage.guest, 99000));
+  assert_int_equal(guest_next(&stage.guest, 0, 99000), GUEST_NONE);
+  guest_conclude(&stage.guest);
+  for (size_t i = 0; i < TRIALS; i++) assert_int_equal(stage.result[i].verdict, VERDICT_PASS);
+}
+
+static void who_refuses_a_sound_server_at_the_end_has_passed_nothing(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin(&stage);
+  for (size_t i = 0; i < TRIALS; i++)
+    (void) call(&stage, i,
+                i < ONE12    ? &content
+                : i == TWO12 ? &old
+                             : &refusal,
+                2000.0 * (double) i);
+  assert_true(call(&stage, LAST12, &content, 20000));
+  assert_true(call(&stage, LAST13, &refusal, 22000));
+  assert_true(guest_is_through(&stage.guest));
+  assert_int_equal(stage.result[ONE12].verdict, VERDICT_PASS);
+  assert_int_equal(stage.result[TWO12].verdict, VERDICT_FAIL);
+  assert_int_equal(stage.result[GOOD13].verdict, VERDICT_PASS);
+  assert_int_equal(stage.result[ONE13].verdict, VERDICT_NOT_SHOWN);
+  assert_int_equal(stage.result[TWO13].verdict, VERDICT_NOT_SHOWN);
+  assert_non_null(strstr(stage.result[TWO13].why, "at the end it refused a sound server"));
+}
+
+static void what_it_refused_since_it_was_content_last_is_not_proven(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin(&stage);
+  for (size_t i = 0; i < TRIALS; i++)
+    (void) call(&stage, i, i < ONE12 ? &content : &refusal, 2000.0 * (double) i);
+  assert_true(call(&stage, LAST12, &content, 20000));
+  guest_conclude(&stage.guest); /* and does not come again */
+  assert_int_equal(stage.result[TWO12].verdict, VERDICT_PASS);
+  assert_int_equal(stage.result[TWO13].verdict, VERDICT_NOT_SHOWN);
+  assert_non_null(strstr(stage.result[TWO13].why, "not seen to let in a sound server since"));
+}
+
+static void who_refused_nothing_owes_no_proof(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin(&stage);
+  for (size_t i = 0; i < TRIALS; i++)
+    assert_true(call(&stage, i, i == ONE13 ? &refusal : &content, 2000.0 * (double) i));
+  assert_true(call(&stage, LAST13, &content, 20000)); /* nothing was refused in 1.2 */
+  assert_true(guest_is_through(&stage.guest));
+}
+
+static void ports_show_their_trials_in_any_order_and_the_control_last(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin(&stage);
+  stage.guest.by_port = true;
+  for (size_t i = TRIALS; i > 0; i--) /* the control comes last by itself */
+    assert_true(call_at(&stage, i - 1, i - 1, i - 1 < ONE12 ? &content : &refusal,
+                        2000.0 * (double) (TRIALS - i)));
+  assert_true(guest_is_through(&stage.guest));
+  begin(&stage);
+  stage.guest.by_port = true;
+  for (size_t i = 0; i < TRIALS; i++)
+    (void) call_at(&stage, i, i, i < ONE12 ? &content : &refusal, 2000.0 * (double) i);
+  assert_false(guest_is_through(&stage.guest));
+  assert_true(call_at(&stage, GOOD13, LAST13, &content, 20000));
+  assert_false(guest_is_through(&stage.guest));
+  assert_false(call_at(&stage, ONE12, ONE12, &refusal, 22000)); /* shown once more, and no news */
+  assert_true(call_at(&stage, GOOD12, LAST12, &content, 24000));
+  assert_true(guest_is_through(&stage.guest));
+  for (size_t i = 0; i < TRIALS; i++) assert_int_equal(stage.result[i].verdict, VERDICT_PASS);
 }
 
 static void who_shows_nothing_is_tried_again_and_given_up(void **state)
@@ -157,6 +240,7 @@ static void nothing_is_proven_where_the_control_was_refused(void **state)
   assert_int_equal(stage.result[GOOD13].verdict, VERDICT_FAIL);
   assert_true(call(&stage, ONE12, &refusal, 4000));
   assert_true(call(&stage, TWO12, &refusal, 6000));
+  assert_true(call(&stage, LAST12, &content, 8000));
   assert_true(guest_is_through(&stage.guest));
   assert_int_equal(stage.result[ONE12].verdict, VERDICT_PASS);
   assert_int_equal(stage.result[ONE13].verdict, VERDICT_NOT_SHOWN);
@@ -198,11 +282,10 @@ static void two_connections_at_once_are_no_retry(void **state)
   struct stage stage;
   begin(&stage);
   (void) call(&stage, GOOD12, &content, 0);
-  struct trial_result *first = guest_next(&stage.guest, 2000),
-                      *second = guest_next(&stage.guest, 2010);
-  assert_ptr_equal(first, second);
+  assert_int_equal(guest_next(&stage.guest, 0, 2000), GOOD13);
+  assert_int_equal(guest_next(&stage.guest, 0, 2010), GOOD13);
   assert_int_equal(stage.guest.open, 2);
-  assert_true(guest_seen(&stage.guest, &content, 2500));
+  assert_true(guest_seen(&stage.guest, GOOD13, &content, 2500));
   assert_int_equal(stage.result[GOOD13].seen.retries, 0);
   assert_int_equal(stage.result[GOOD12].seen.retries, 1);
 }
@@ -214,14 +297,14 @@ static void a_byte_on_a_late_connection_counts(void **state)
   begin(&stage);
   (void) call(&stage, GOOD12, &content, 0);
   (void) call(&stage, GOOD13, &content, 2000);
-  (void) guest_next(&stage.guest, 4000);
-  (void) guest_next(&stage.guest, 4001);
-  (void) guest_next(&stage.guest, 4002);
-  assert_true(guest_seen(&stage.guest, &refusal, 4500));
+  (void) guest_next(&stage.guest, 0, 4000);
+  (void) guest_next(&stage.guest, 0, 4001);
+  (void) guest_next(&stage.guest, 0, 4002);
+  assert_true(guest_seen(&stage.guest, ONE12, &refusal, 4500));
   assert_int_equal(stage.result[ONE12].verdict, VERDICT_PASS);
-  assert_false(guest_seen_late(&stage.guest, ONE12, &mute, 4600));
+  assert_false(guest_seen(&stage.guest, ONE12, &mute, 4600));
   assert_int_equal(stage.result[ONE12].verdict, VERDICT_PASS);
-  assert_true(guest_seen_late(&stage.guest, ONE12, &content, 4700));
+  assert_true(guest_seen(&stage.guest, ONE12, &content, 4700));
   assert_int_equal(stage.result[ONE12].verdict, VERDICT_FAIL);
   assert_int_equal(stage.guest.open, 0);
   assert_int_equal(stage.guest.at, ONE13);
@@ -244,20 +327,6 @@ static void two_certificates_from_one_place_are_two_devices(void **state)
   assert_true(stage.guest.mixed);
 }
 
-static void what_is_given_up_is_judged_by_what_was_seen(void **state)
-{
-  (void) state;
-  struct stage stage;
-  begin(&stage);
-  (void) call(&stage, GOOD12, &content, 0);
-  (void) call(&stage, GOOD13, &content, 2000);
-  (void) call(&stage, ONE12, &mute, 4000);
-  guest_give_up(&stage.guest, "it stayed away");
-  assert_int_equal(stage.result[ONE12].verdict, VERDICT_NOT_SHOWN);
-  assert_string_equal(stage.result[ONE12].why, "it stayed away");
-  assert_true(call(&stage, ONE13, &refusal, 6000));
-}
-
 static void what_cannot_be_shown_is_passed_over(void **state)
 {
   (void) state;
@@ -266,6 +335,7 @@ static void what_cannot_be_shown_is_passed_over(void **state)
   stage.result[GOOD12].verdict = stage.result[ONE13].verdict = VERDICT_SKIPPED;
   assert_true(call(&stage, GOOD13, &content, 0));
   assert_true(call(&stage, TWO13, &refusal, 2000)); /* without a control in 1.2, none of 1.2 */
+  assert_true(call(&stage, LAST13, &content, 4000));
   assert_true(guest_is_through(&stage.guest));
   assert_int_equal(stage.result[ONE13].verdict, VERDICT_SKIPPED);
   assert_int_equal(stage.result[TWO12].verdict, VERDICT_NOT_SHOWN);
@@ -278,8 +348,11 @@ static void what_goes_out_in_clear_on_a_late_connection_counts_too(void **state)
   begin(&stage);
   const struct observation nothing = {.connections = 1},
                            clear = {.connections = 1, .first_ms = 1, .clear_bytes = 15};
-  assert_false(guest_seen_late(&stage.guest, ONE12, &nothing, 1));
-  assert_true(guest_seen_late(&stage.guest, ONE12, &clear, 2));
+  (void) call(&stage, GOOD12, &content, 0);
+  (void) call(&stage, GOOD13, &content, 2000);
+  (void) call(&stage, ONE12, &refusal, 4000);
+  assert_false(guest_seen(&stage.guest, ONE12, &nothing, 1));
+  assert_true(guest_seen(&stage.guest, ONE12, &clear, 2));
   assert_int_equal(stage.result[ONE12].verdict, VERDICT_FAIL);
 }
 
@@ -288,6 +361,10 @@ int main(void)
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_goes_out_in_clear_on_a_late_connection_counts_too),
       cmocka_unit_test(trials_come_in_their_order_each_once),
+      cmocka_unit_test(who_refuses_a_sound_server_at_the_end_has_passed_nothing),
+      cmocka_unit_test(what_it_refused_since_it_was_content_last_is_not_proven),
+      cmocka_unit_test(who_refused_nothing_owes_no_proof),
+      cmocka_unit_test(ports_show_their_trials_in_any_order_and_the_control_last),
       cmocka_unit_test(who_shows_nothing_is_tried_again_and_given_up),
       cmocka_unit_test(versions_that_are_not_offered_are_passed_over),
       cmocka_unit_test(who_is_never_seen_to_offer_more_is_through_early),
@@ -297,7 +374,6 @@ int main(void)
       cmocka_unit_test(two_connections_at_once_are_no_retry),
       cmocka_unit_test(a_byte_on_a_late_connection_counts),
       cmocka_unit_test(two_certificates_from_one_place_are_two_devices),
-      cmocka_unit_test(what_is_given_up_is_judged_by_what_was_seen),
       cmocka_unit_test(what_cannot_be_shown_is_passed_over),
   };
   return cmocka_run_group_tests(tests, read_cases, free_cases);

@@ -55,6 +55,7 @@ struct device {
   uint16_t port;
   uint16_t ports;    /* from that on, the last one first; 0: only one */
   const char *roots; /* file */
+  unsigned sours;    /* from so many connections on it trusts nobody; 0: never */
   unsigned connections;
 };
 
@@ -130,6 +131,8 @@ static void *live(void *ctx)
   pthread_sigmask(SIG_BLOCK, &all, NULL);
   while (context != NULL && !atomic_load(&over)) {
     int other = dial(device); /* opened at the same time, and never used */
+    if (device->sours > 0 && device->connections / 2 == device->sours)
+      SSL_CTX_set_cert_store(context, X509_STORE_new());
     try_once(device, context);
     if (other >= 0) close(other);
     device->connections += 2;
@@ -294,6 +297,33 @@ static void each_device_has_the_results_of_its_own_behaviour(void **state)
   print_message("%u connections, %u of them in trials\n", connections, seen);
   assert_int_equal(wrong, 0);
   assert_true(seen >= 100);
+  clear_stage(&stage);
+}
+
+/* As one does whose store of roots is emptied, or whose disk is full. */
+static void who_refuses_everybody_from_some_point_on_has_passed_nothing(void **state)
+{
+  (void) state;
+  struct stage stage;
+  struct device device = {.manner = CAREFUL, .address = INADDR_LOOPBACK + 1, .sours = 3};
+  struct crowd crowd = {.device = &device, .count = 1};
+  struct error error = {0};
+  unsigned proven = 0;
+  set_up_stage(&stage);
+  device.port = stage.port;
+  device.roots = stage.roots;
+  stage.gauntlet.layers = 1u << CASE_TLS;
+  if (run_crowd(&stage, &crowd, &error) != 0) fail_msg("%s", error.text);
+  const struct guest *guest = guest_of(&stage, device.address);
+  assert_true(guest_is_through(guest));
+  for (size_t i = 0; i < guest->report.count; i++) {
+    const struct trial_result *r = &guest->report.result[i];
+    proven += r->c->clients == CASE_REFUSE && r->verdict != VERDICT_NOT_SHOWN;
+    if (strcmp(r->c->id, "expired") == 0)
+      assert_non_null(strstr(r->why, "at the end it refused a sound server"));
+  }
+  assert_int_equal(proven, 0);
+  assert_int_not_equal(report_exit_code(&guest->report), EXIT_CODE_PASS);
   clear_stage(&stage);
 }
 
@@ -506,6 +536,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_device_has_the_results_of_its_own_behaviour),
+      cmocka_unit_test(who_refuses_everybody_from_some_point_on_has_passed_nothing),
       cmocka_unit_test(a_port_shows_its_case_to_whoever_comes_in_whatever_order),
       cmocka_unit_test(a_port_in_use_is_named),
       cmocka_unit_test(a_session_that_nobody_comes_to_ends_and_says_so),
