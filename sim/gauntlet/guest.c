@@ -83,12 +83,24 @@ static void withdraw(struct guest *guest, uint8_t tls, double since_ms, const ch
   }
 }
 
-void guest_conclude(struct guest *guest)
+/* Each may have refused what the other believed. */
+static void withdraw_mixed(struct guest *guest)
 {
-  for (uint8_t tls = 12; tls <= 13; tls++)
-    withdraw(
-        guest, tls, let_in_ms(guest, tls),
-        "it was not seen to let in a sound server since: that it refused this one proves nothing");
+  for (size_t i = 0; i < guest->report.count; i++) {
+    struct trial_result *r = &guest->report.result[i];
+    if (r->verdict != VERDICT_PASS) continue;
+    r->verdict = VERDICT_NOT_SHOWN;
+    snprintf(r->why, sizeof r->why, "%s", guest->mixed);
+  }
+}
+
+void guest_conclude(struct guest *guest, bool interrupted)
+{
+  if (guest->mixed[0] != '\0') withdraw_mixed(guest);
+  for (uint8_t tls = 12; tls <= 13 && !interrupted; tls++)
+    withdraw(guest, tls, let_in_ms(guest, tls),
+             "it was not seen to let in a sound server since: that it refused this one proves "
+             "nothing");
 }
 
 /* --- Which trial is next ---------------------------------------------------------------------- */
@@ -174,11 +186,29 @@ static void note_offered(struct guest *guest, const struct observation *seen)
   }
 }
 
+/* Which of two that come from one place a connection is of is known behind the trial only, and not at
+ * all where it was refused: they cannot be parted, and nothing is held for either. */
+static void note_mixed(struct guest *guest, const char *what, const char *first, const char *second)
+{
+  if (guest->mixed[0] != '\0' || first[0] == '\0' || second[0] == '\0' ||
+      strcmp(first, second) == 0)
+    return;
+  snprintf(
+      guest->mixed, sizeof guest->mixed,
+      "two %s came from %s ('%.40s', '%.40s'), as of two devices: nothing is proven of either; "
+      "%s, and let each have one id",
+      what, guest->address, first, second,
+      guest->by_port ? "try one after the other" : "give each a port of its own (--ports 2)");
+}
+
 static void note_who(struct guest *guest, const struct observation *seen)
 {
-  if (seen->client_cn[0] == '\0') return;
-  if (guest->name[0] != '\0' && strcmp(guest->name, seen->client_cn) != 0) guest->mixed = true;
-  snprintf(guest->name, sizeof guest->name, "%.95s", seen->client_cn);
+  note_mixed(guest, "certificates", guest->name, seen->client_cn);
+  note_mixed(guest, "client ids", guest->client_id, seen->client_id);
+  if (seen->client_cn[0] != '\0')
+    snprintf(guest->name, sizeof guest->name, "%.95s", seen->client_cn);
+  if (seen->client_id[0] != '\0')
+    snprintf(guest->client_id, sizeof guest->client_id, "%s", seen->client_id);
 }
 
 /* Of a trial that is over. */

@@ -15,7 +15,9 @@
 #define GUEST_NAME  96
 #define GUEST_TRIES 3u /* connections that show nothing, before a trial is given up */
 
-#define GUEST_NONE ((size_t) -1)
+#define GUEST_MIXED 300
+#define GUEST_MIXED 300
+#define GUEST_NONE  ((size_t) -1)
 
 struct guest {
   char address[64];      /* where it comes from, and the port that it comes to if that tells */
@@ -30,7 +32,8 @@ struct guest {
   double began_ms;  /* of the trial under way: its first connection; -1 */
   double ended_ms;  /* the last connection; -1 */
   unsigned offered; /* versions of TLS that its hello has offered, a bit each; 0: not known */
-  bool mixed;       /* two certificates have come from that one place */
+  char client_id[OBSERVATION_TEXT]; /* of its CONNECT; "": none has come, or an empty one */
+  char mixed[GUEST_MIXED]; /* why it may be two devices that come from one place: a sentence; "" */
 };
 
 /* Of the plan, and the controls behind it. */
@@ -47,7 +50,8 @@ bool guest_seen(struct guest *guest, size_t trial, const struct observation *see
 /* Whether it is through. */
 bool guest_is_through(const struct guest *guest);
 
-/* It will not come again: of what it refused since it last let in a sound server nothing is proven. */
-void guest_conclude(struct guest *guest);
+/* It will not come again: what is not proven has not been passed. `interrupted`: it might have come to
+ * a sound server once more. */
+void guest_conclude(struct guest *guest, bool interrupted);
 
 #endif

@@ -49,9 +49,10 @@ static void add_guest(struct table *table, const struct guest *guest)
   const struct trial_result *last = last_of(guest);
   const char *who = guest->name[0] != '\0' ? guest->name : guest->address;
   size_t count = guest->report.count, done = guest->at < count ? guest->at : count;
-  add_line(table, "%-20.40s %zu of %zu: %u passed, %u failed, %u not shown%s", who, done, count,
+  add_line(table, "%-20.40s %zu of %zu: %u passed, %u failed, %u not shown%s%s", who, done, count,
            of[VERDICT_PASS] + of[VERDICT_WARN], of[VERDICT_FAIL], of[VERDICT_NOT_SHOWN],
-           guest_is_through(guest) ? ", through" : "");
+           guest_is_through(guest) ? ", through" : "",
+           guest->mixed[0] != '\0' ? "; TWO DEVICES?" : "");
   if (guest_is_through(guest)) {
     add_line(table, "  may be switched off");
     return;

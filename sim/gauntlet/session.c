@@ -193,13 +193,6 @@ static void tell_trial(struct session *session, struct guest *guest, size_t tria
   say_of_session(session, "%s  %s  %-12s %s, TLS 1.%u: %s", who, number, verdict_word(r->verdict),
                  r->c->id, r->tls - 10u, r->why);
   ask_for_controls(session, guest);
-  if (guest->mixed)
-    say_of_session(
-        session,
-        "two certificates have come from %s: two devices are taken for one; give each a port of "
-        "its "
-        "own (--ports 2)",
-        guest->address);
 }
 
 /* --- Calls ------------------------------------------------------------------------------------ */
@@ -221,7 +214,9 @@ static void on_call_ended(void *ctx, const struct observation *seen)
   size_t trial = call->trial;
   session->last_ms = now_of(session);
   guest->report.result[trial].seen.cut_short |= session->out->interrupted;
+  bool mixed = guest->mixed[0] != '\0';
   if (guest_seen(guest, trial, seen, now_of(session))) tell_trial(session, guest, trial);
+  if (!mixed && guest->mixed[0] != '\0') say_of_session(session, "attention: %s", guest->mixed);
   drop_call(call);
   show(session);
   if (all_are_through(session) && session->calls == NULL) close_everything(session);
@@ -432,15 +427,25 @@ static void close_session(struct session *session)
   free(session);
 }
 
+static void name_client(struct guest *guest)
+{
+  char who[sizeof guest->report.client]; /* the guest's own text must not be written to itself */
+  if (guest->mixed[0] != '\0')
+    snprintf(who, sizeof who, "two devices at %s, it seems", guest->address);
+  else
+    snprintf(who, sizeof who, "%s", guest->name[0] != '\0' ? guest->name : guest->address);
+  memcpy(guest->report.client, who, sizeof who);
+}
+
 static void conclude_guests(struct session *session)
 {
   for (size_t i = 0; i < session->out->count; i++) {
     struct guest *guest = &session->out->guest[i];
-    if (!session->out->interrupted) guest_conclude(guest);
+    guest_conclude(guest, session->out->interrupted);
     guest->report.duration_s = now_of(session) / 1000;
     guest->report.interrupted = session->out->interrupted;
-    snprintf(guest->report.client, sizeof guest->report.client, "%s",
-             guest->name[0] != '\0' ? guest->name : guest->address);
+    name_client(guest);
+    if (guest->mixed[0] != '\0') say_of_session(session, "attention: %s", guest->mixed);
   }
 }
 

@@ -115,7 +115,7 @@ static void trials_come_in_their_order_each_once(void **state)
   assert_true(call(&stage, LAST13, &content, 22000));
   assert_true(guest_is_through(&stage.guest));
   assert_int_equal(guest_next(&stage.guest, 0, 99000), GUEST_NONE);
-  guest_conclude(&stage.guest);
+  guest_conclude(&stage.guest, false);
   for (size_t i = 0; i < TRIALS; i++) assert_int_equal(stage.result[i].verdict, VERDICT_PASS);
 }
 
@@ -149,7 +149,7 @@ static void what_it_refused_since_it_was_content_last_is_not_proven(void **state
   for (size_t i = 0; i < TRIALS; i++)
     (void) call(&stage, i, i < ONE12 ? &content : &refusal, 2000.0 * (double) i);
   assert_true(call(&stage, LAST12, &content, 20000));
-  guest_conclude(&stage.guest); /* and does not come again */
+  guest_conclude(&stage.guest, false); /* and does not come again */
   assert_int_equal(stage.result[TWO12].verdict, VERDICT_PASS);
   assert_int_equal(stage.result[TWO13].verdict, VERDICT_NOT_SHOWN);
   assert_non_null(strstr(stage.result[TWO13].why, "not seen to let in a sound server since"));
@@ -321,10 +321,39 @@ static void two_certificates_from_one_place_are_two_devices(void **state)
   (void) call(&stage, GOOD13, &content, 2000); /* one that shows none says nothing */
   assert_string_equal(stage.guest.name, "lamp-1");
   (void) call(&stage, ONE12, &named, 4000);
-  assert_false(stage.guest.mixed);
+  assert_string_equal(stage.guest.mixed, "");
   strcpy(named.client_cn, "lamp-2");
   (void) call(&stage, ONE13, &named, 6000);
-  assert_true(stage.guest.mixed);
+  assert_non_null(strstr(stage.guest.mixed, "two certificates came from "));
+}
+
+static void two_client_ids_from_one_place_are_two_devices_of_which_nothing_is_proven(void **state)
+{
+  (void) state;
+  struct stage stage;
+  struct observation named = content;
+  begin(&stage);
+  strcpy(stage.guest.address, "192.0.2.7");
+  strcpy(named.client_id, "lamp-1");
+  (void) call(&stage, GOOD12, &named, 0);
+  (void) call(&stage, GOOD13, &content, 2000); /* an empty id says nothing */
+  (void) call(&stage, ONE12, &refusal, 4000);
+  (void) call(&stage, ONE13, &named, 6000);
+  assert_string_equal(stage.guest.mixed, "");
+  strcpy(named.client_id, "lamp-2");
+  (void) call(&stage, TWO12, &refusal, 8000);
+  (void) call(&stage, TWO13, &refusal, 10000);
+  (void) call(&stage, LAST12, &named, 12000);
+  (void) call(&stage, LAST13, &content, 14000);
+  assert_string_equal(stage.guest.mixed,
+                      "two client ids came from 192.0.2.7 ('lamp-1', 'lamp-2'), as of two devices: "
+                      "nothing is proven of either; give each a port of its own (--ports 2), and "
+                      "let each have one id");
+  guest_conclude(&stage.guest, true);
+  for (size_t i = 0; i < TRIALS; i++)
+    assert_int_equal(stage.result[i].verdict, i == ONE13 ? VERDICT_FAIL : VERDICT_NOT_SHOWN);
+  assert_string_equal(stage.result[TWO13].why, stage.guest.mixed);
+  assert_false(report_proven(&stage.guest.report));
 }
 
 static void what_cannot_be_shown_is_passed_over(void **state)
@@ -374,6 +403,7 @@ int main(void)
       cmocka_unit_test(two_connections_at_once_are_no_retry),
       cmocka_unit_test(a_byte_on_a_late_connection_counts),
       cmocka_unit_test(two_certificates_from_one_place_are_two_devices),
+      cmocka_unit_test(two_client_ids_from_one_place_are_two_devices_of_which_nothing_is_proven),
       cmocka_unit_test(what_cannot_be_shown_is_passed_over),
   };
   return cmocka_run_group_tests(tests, read_cases, free_cases);

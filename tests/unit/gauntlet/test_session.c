@@ -55,6 +55,7 @@ struct device {
   uint16_t port;
   uint16_t ports;    /* from that on, the last one first; 0: only one */
   const char *roots; /* file */
+  const char *id;    /* of its CONNECT, 4 letters; NULL: "unit" */
   unsigned sours;    /* from so many connections on it trusts nobody; 0: never */
   unsigned connections;
 };
@@ -92,11 +93,12 @@ static SSL_CTX *make_context(const struct device *device)
 }
 
 /* CONNECT, and where the broker is content a message; then it leaves. */
-static void talk(SSL *ssl)
+static void talk(SSL *ssl, const char *id)
 {
-  static const char connect4[] = "\x10\x10\0\x04MQTT\x04\x02\0\x3c\0\x04unit",
-                    publish[] = "\x30\x04\0\x01t!", goodbye[] = "\xe0\0";
+  char connect4[] = "\x10\x10\0\x04MQTT\x04\x02\0\x3c\0\x04unit";
+  static const char publish[] = "\x30\x04\0\x01t!", goodbye[] = "\xe0\0";
   uint8_t answer[16];
+  if (id != NULL) memcpy(connect4 + 14, id, 4);
   if (SSL_write(ssl, connect4, sizeof connect4 - 1) <= 0) return;
   int n = SSL_read(ssl, answer, sizeof answer);
   if (n >= 4 && answer[3] == 0) {
@@ -117,7 +119,7 @@ static void try_once(const struct device *device, SSL_CTX *context)
   if (device->manner == NEVER_SECURE)
     (void) SSL_connect(ssl); /* and leaves */
   else if (SSL_connect(ssl) == 1)
-    talk(ssl);
+    talk(ssl, device->id);
   SSL_free(ssl);
   close(fd);
 }
@@ -288,7 +290,7 @@ static void each_device_has_the_results_of_its_own_behaviour(void **state)
     const struct guest *guest = guest_of(&stage, device[i].address);
     assert_int_equal(guest->report.count, TRIALS);
     assert_true(guest_is_through(guest));
-    assert_false(guest->mixed);
+    assert_string_equal(guest->mixed, "");
     assert_int_equal(guest->open, 0);
     wrong += check_guest(guest, device[i].manner);
     connections += device[i].connections;
@@ -297,6 +299,30 @@ static void each_device_has_the_results_of_its_own_behaviour(void **state)
   print_message("%u connections, %u of them in trials\n", connections, seen);
   assert_int_equal(wrong, 0);
   assert_true(seen >= 100);
+  clear_stage(&stage);
+}
+
+/* One of them believes everything, one refuses: neither may get the other's passes. */
+static void two_devices_behind_one_address_are_noticed(void **state)
+{
+  (void) state;
+  struct stage stage;
+  struct device device[] = {{.manner = CAREFUL, .address = INADDR_LOOPBACK + 1, .id = "safe"},
+                            {.manner = TRUSTS_ALL, .address = INADDR_LOOPBACK + 1, .id = "open"}};
+  struct crowd crowd = {.device = device, .count = 2};
+  struct error error = {0};
+  set_up_stage(&stage);
+  for (int i = 0; i < 2; i++) {
+    device[i].port = stage.port;
+    device[i].roots = stage.roots;
+  }
+  if (run_crowd(&stage, &crowd, &error) != 0) fail_msg("%s", error.text);
+  assert_int_equal(stage.out->count, 1);
+  const struct guest *guest = guest_of(&stage, device[0].address);
+  assert_non_null(strstr(guest->mixed, "two client ids came from 127.0.0.2"));
+  for (size_t i = 0; i < guest->report.count; i++)
+    assert_int_not_equal(guest->report.result[i].verdict, VERDICT_PASS);
+  assert_int_not_equal(report_exit_code(&guest->report), EXIT_CODE_PASS);
   clear_stage(&stage);
 }
 
@@ -536,6 +562,7 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_device_has_the_results_of_its_own_behaviour),
+      cmocka_unit_test(two_devices_behind_one_address_are_noticed),
       cmocka_unit_test(who_refuses_everybody_from_some_point_on_has_passed_nothing),
       cmocka_unit_test(a_port_shows_its_case_to_whoever_comes_in_whatever_order),
       cmocka_unit_test(a_port_in_use_is_named),
