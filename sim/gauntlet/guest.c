@@ -149,18 +149,6 @@ static bool is_over(const struct guest *guest, size_t trial)
   return guest->by_port ? guest->report.result[trial].conduct != CONDUCT_NONE : trial < guest->at;
 }
 
-static void note_absence(struct guest *guest, size_t trial, double now_ms)
-{
-  struct trial_result *result = &guest->report.result[trial];
-  struct observation *seen = &result->seen;
-  bool away = guest->open == 0 && guest->ended_ms >= 0;
-  /* it belongs to what the guest was shown last */
-  struct observation *left = seen->connections > 0 || trial == 0 ? seen : &(result - 1)->seen;
-  if (away && left->connections > 0 &&
-      left->retries < sizeof left->retry_ms / sizeof *left->retry_ms)
-    left->retry_ms[left->retries++] = now_ms - guest->ended_ms;
-}
-
 size_t guest_next(struct guest *guest, size_t port, double now_ms)
 {
   if (guest->began_ms < 0) move_on(guest); /* those that could not be made ready come first, too */
@@ -168,13 +156,44 @@ size_t guest_next(struct guest *guest, size_t port, double now_ms)
   size_t trial = guest->by_port ? trial_at_port(guest, port) : guest->at;
   if (trial == GUEST_NONE || guest->report.result[trial].verdict == VERDICT_SKIPPED)
     return GUEST_NONE;
-  note_absence(guest, trial, now_ms);
   if (guest->began_ms < 0) guest->began_ms = now_ms;
+  if (guest->open == 0 && guest->ended_ms >= 0) {
+    guest->back_ms = now_ms;
+    guest->away_ms = now_ms - guest->ended_ms;
+  }
   guest->open++;
   return trial;
 }
 
 /* --- What was seen ---------------------------------------------------------------------------- */
+
+static bool downloads(const struct guest *guest)
+{
+  for (size_t i = 0; i < guest->report.count; i++)
+    if (guest->report.result[i].c->layer == CASE_HTTPS) return true;
+  return false;
+}
+
+/* Whether it is a device that has come. Who says nothing, or no TLS, may be anybody: a port scanner, a
+ * browser. MQTT in clear is a device's, and so is HTTP of one that is known to download. */
+static bool is_of_device(const struct guest *guest, const struct observation *seen)
+{
+  bool mqtt = seen->clear_bytes > 0 && seen->hello.wrong == HELLO_PLAIN_MQTT;
+  bool http = seen->clear_bytes > 0 || seen->plain_requests > 0;
+  return seen->has_hello || mqtt || (http && guest->has_come && downloads(guest));
+}
+
+/* It belongs to what the guest was shown last. */
+static void note_absence(struct guest *guest, size_t trial, const struct observation *seen)
+{
+  struct trial_result *result = &guest->report.result[trial];
+  struct observation *left =
+      result->seen.connections > 0 || trial == 0 ? &result->seen : &(result - 1)->seen;
+  bool back = guest->ended_ms >= 0 && guest->back_ms == seen->first_ms;
+  if (back && left->connections > 0 &&
+      left->retries < sizeof left->retry_ms / sizeof *left->retry_ms)
+    left->retry_ms[left->retries++] = guest->away_ms;
+}
 
 /* HELLO_TLS10 is 10 here, and so on. Who does not say what is the lowest may speak any below. */
 static void note_offered(struct guest *guest, const struct observation *seen)
@@ -224,22 +243,64 @@ static bool seen_late(struct trial_result *result, const struct observation *see
   return result->verdict != before;
 }
 
+static void end_trial(struct guest *guest, size_t trial)
+{
+  const struct trial_result *result = &guest->report.result[trial];
+  bool again = trial >= guest->report.count;
+  if (again && result->conduct != CONDUCT_ACCEPTED && !result->seen.cut_short)
+    withdraw(guest, result->tls, -1,
+             "at the end it refused a sound server, too: that it refused this one proves nothing");
+  if (!guest->by_port) guest->at++;
+  guest->silent_now = 0;
+  move_on(guest);
+}
+
+/* The case is that the connection is reset at once: nobody can say who he is. */
+static bool is_cut_off(const struct trial_result *result)
+{
+  const struct gauntlet_case *c = result->c;
+  return c->has_wire && c->wire.count > 0 && c->wire.step[0].verb == SCRIPT_RESET;
+}
+
+/* A trial waits for its device, but not for ever: one that says nothing in just that trial would be kept
+ * from all others. */
+static bool seen_silent(struct guest *guest, size_t trial, const struct observation *seen,
+                        double now_ms)
+{
+  struct trial_result *result = &guest->report.result[trial];
+  bool off = is_cut_off(result), over = is_over(guest, trial);
+  guest->silent += !off;
+  guest->silent_now++;
+  if (!guest->has_come || over || (!off && guest->by_port)) return false;
+  if (!off && (guest->silent_now < GUEST_TRIES || now_ms - guest->heard_ms < GUEST_SILENCE_MS))
+    return false;
+  leave_trial(result, VERDICT_NOT_SHOWN,
+              off ? "the connection is reset before anything tells whose it is"
+                  : "nobody came any more but with connections without a ClientHello");
+  if (off) {
+    judge_add(&result->seen, seen);
+    result->conduct = CONDUCT_UNCLEAR;
+  }
+  guest->heard_ms = now_ms;
+  end_trial(guest, trial);
+  return true;
+}
+
 bool guest_seen(struct guest *guest, size_t trial, const struct observation *seen, double now_ms)
 {
   struct trial_result *result = &guest->report.result[trial];
   if (guest->open > 0) guest->open--;
-  guest->ended_ms = now_ms;
+  if (!is_of_device(guest, seen)) return seen_silent(guest, trial, seen, now_ms);
+  note_absence(guest, trial, seen);
+  guest->has_come = true;
+  guest->ended_ms = guest->heard_ms = now_ms;
+  guest->silent_now = 0;
   note_offered(guest, seen);
   note_who(guest, seen);
   if (is_over(guest, trial)) return seen_late(result, seen);
   judge_add(&result->seen, seen);
   if (!judge_has_enough(result) && result->seen.connections < GUEST_TRIES) return false;
   judge_trial(result, false);
-  bool again = trial >= guest->report.count;
-  if (again && result->conduct != CONDUCT_ACCEPTED && !result->seen.cut_short)
-    withdraw(guest, result->tls, -1,
-             "at the end it refused a sound server, too: that it refused this one proves nothing");
-  if (!guest->by_port) guest->at++;
-  move_on(guest);
+  end_trial(guest, trial);
   return true;
 }

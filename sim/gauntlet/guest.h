@@ -17,17 +17,25 @@
 
 #define GUEST_MIXED 300
 #define GUEST_MIXED 300
-#define GUEST_NONE  ((size_t) -1)
+/* how long nobody else comes than who says no ClientHello, before a trial is given up */
+#define GUEST_SILENCE_MS 120000.0
+#define GUEST_NONE       ((size_t) -1)
 
 struct guest {
   char address[64];      /* where it comes from, and the port that it comes to if that tells */
   char name[GUEST_NAME]; /* of its certificate, or of SNI; "": it has shown none */
   struct report
-      report;       /* its results, in the order of the plan; room for its controls behind them */
-  size_t controls;  /* they come first in the plan */
-  bool by_port;     /* the n-th port shows the n-th trial, in whatever order it comes to them */
-  size_t at;        /* the first trial that is not over, of those of guest_trials */
-  size_t asked;     /* the control that its owner was asked to lead it to; 0: none */
+      report;      /* its results, in the order of the plan; room for its controls behind them */
+  size_t controls; /* they come first in the plan */
+  bool by_port;    /* the n-th port shows the n-th trial, in whatever order it comes to them */
+  size_t at;       /* the first trial that is not over, of those of guest_trials */
+  size_t asked;    /* the control that its owner was asked to lead it to; 0: none */
+  bool has_come;   /* with a ClientHello, or MQTT without TLS: until then it is no device */
+  unsigned silent; /* connections with neither, which belong to no trial: a port scanner's */
+  unsigned silent_now; /* of them, those since it was heard last .. */
+  double heard_ms;     /* .. which was then; -1 */
+  double back_ms,
+      away_ms;      /* when it came back last, with no other connection open, from how long */
   unsigned open;    /* connections under way */
   double began_ms;  /* of the trial under way: its first connection; -1 */
   double ended_ms;  /* the last connection; -1 */

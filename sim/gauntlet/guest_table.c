@@ -68,10 +68,15 @@ size_t guest_table(const struct guest *guests, size_t count, unsigned columns, u
                    char *out, size_t size)
 {
   struct table table = {.out = out, .size = size, .columns = columns < 500 ? columns : 500};
-  size_t fit = rows > 4 ? (rows - 2) / 2 : 1, shown = count < fit ? count : fit;
+  size_t fit = rows > 4 ? (rows - 2) / 2 : 1, devices = 0;
+  unsigned silent = 0;
   if (size > 0) out[0] = '\0';
-  for (size_t i = 0; i < shown; i++) add_guest(&table, &guests[i]);
-  if (count == 0) add_line(&table, "waiting for the first device");
-  if (shown < count) add_line(&table, "and %zu more devices", count - shown);
+  for (size_t i = 0; i < count; i++) {
+    silent += guests[i].silent;
+    if (guests[i].has_come && devices++ < fit) add_guest(&table, &guests[i]);
+  }
+  if (devices == 0) add_line(&table, "waiting for the first device");
+  if (devices > fit) add_line(&table, "and %zu more devices", devices - fit);
+  if (silent > 0) add_line(&table, "not counted: %u without a ClientHello", silent);
   return table.lines;
 }

@@ -112,11 +112,21 @@ static void on_session_signal(uv_signal_t *handle, int number)
   close_everything(session);
 }
 
+/* Not counting whoever came with no ClientHello. */
+static size_t count_devices(const struct session *session)
+{
+  size_t devices = 0;
+  for (size_t i = 0; i < session->out->count; i++) devices += session->out->guest[i].has_come;
+  return devices;
+}
+
 static bool all_are_through(const struct session *session)
 {
-  for (size_t i = 0; i < session->out->count; i++)
-    if (!guest_is_through(&session->out->guest[i])) return false;
-  return session->out->count > 0;
+  for (size_t i = 0; i < session->out->count; i++) {
+    const struct guest *guest = &session->out->guest[i];
+    if (guest->has_come && !guest_is_through(guest)) return false;
+  }
+  return count_devices(session) > 0;
 }
 
 /* --- Guests ----------------------------------------------------------------------------------- */
@@ -137,7 +147,7 @@ static void place_of(const struct session *session, int fd, const struct door *d
 
 static bool begin_guest(struct session *session, struct guest *guest, const char *place)
 {
-  *guest = (struct guest){.began_ms = -1, .ended_ms = -1};
+  *guest = (struct guest){.began_ms = -1, .ended_ms = -1, .heard_ms = -1, .back_ms = -1};
   snprintf(guest->address, sizeof guest->address, "%s", place);
   guest->controls = session->controls;
   guest->by_port = session->options->cases_by_port;
@@ -149,8 +159,31 @@ static bool begin_guest(struct session *session, struct guest *guest, const char
   memcpy(guest->report.result, session->plan.result, session->plan.count * each);
   memcpy(guest->report.result + session->plan.count, session->plan.result,
          session->controls * each);
-  say_of_session(session, "a device has come from %s: %zu trials", place, guest->report.count);
   return true;
+}
+
+static void count_silent(struct session *session, const struct guest *guest)
+{
+  session->out->silent += guest->silent;
+  if (guest->silent > 0)
+    say_of_session(session,
+                   "%u connection%s without a ClientHello came from %s: nothing is counted of that",
+                   guest->silent, guest->silent == 1 ? "" : "s", guest->address);
+}
+
+/* A place for one more: behind the others, or that of somebody who was no device. */
+static struct guest *make_place(struct session *session)
+{
+  struct session_outcome *out = session->out;
+  if (out->count < SESSION_GUESTS_MAX) return &out->guest[out->count++];
+  for (size_t i = 0; i < out->count; i++) {
+    struct guest *guest = &out->guest[i];
+    if (guest->has_come || guest->open > 0) continue;
+    count_silent(session, guest);
+    gauntlet_free(&guest->report);
+    return guest;
+  }
+  return NULL;
 }
 
 static struct guest *find_guest(struct session *session, const char *place)
@@ -158,9 +191,19 @@ static struct guest *find_guest(struct session *session, const char *place)
   struct session_outcome *out = session->out;
   for (size_t i = 0; i < out->count; i++)
     if (strcmp(out->guest[i].address, place) == 0) return &out->guest[i];
-  if (out->count == SESSION_GUESTS_MAX || !begin_guest(session, &out->guest[out->count], place))
-    return NULL;
-  return &out->guest[out->count++];
+  struct guest *guest = make_place(session);
+  if (guest == NULL || begin_guest(session, guest, place)) return guest;
+  *guest = (struct guest){0}; /* nobody's, for want of memory */
+  return NULL;
+}
+
+static void note_coming(struct session *session, const struct guest *guest, bool before)
+{
+  if (!before && guest->has_come)
+    say_of_session(session, "a device has come from %s: %zu trials", guest->address,
+                   guest->report.count);
+  session->last_ms = now_of(session);
+  session->prompted = false;
 }
 
 /* The control that is shown once more is none of the plan's. */
@@ -212,10 +255,12 @@ static void on_call_ended(void *ctx, const struct observation *seen)
   struct session *session = call->session;
   struct guest *guest = call->guest;
   size_t trial = call->trial;
-  session->last_ms = now_of(session);
   guest->report.result[trial].seen.cut_short |= session->out->interrupted;
-  bool mixed = guest->mixed[0] != '\0';
-  if (guest_seen(guest, trial, seen, now_of(session))) tell_trial(session, guest, trial);
+  bool mixed = guest->mixed[0] != '\0', here = guest->has_come;
+  unsigned silent = guest->silent;
+  bool over = guest_seen(guest, trial, seen, now_of(session));
+  if (guest->silent == silent) note_coming(session, guest, here);
+  if (over) tell_trial(session, guest, trial);
   if (!mixed && guest->mixed[0] != '\0') say_of_session(session, "attention: %s", guest->mixed);
   drop_call(call);
   show(session);
@@ -243,8 +288,6 @@ static void on_guest(void *ctx, int fd)
   call->next = session->calls;
   session->calls = call;
   session->call_count++;
-  session->last_ms = now_of(session);
-  session->prompted = false;
   call->visit = visit_open(&session->loop, fd, &session->act[act_of(session, trial)],
                            session->began, &callers, call);
   if (call->visit == NULL) {
@@ -269,6 +312,11 @@ static void look_after(struct call *call)
 {
   struct session *session = call->session;
   double now = now_of(session);
+  if (visit_seen(call->visit)->has_hello) {
+    bool before = call->guest->has_come;
+    call->guest->has_come = true;
+    note_coming(session, call->guest, before);
+  }
   if (call->content_ms < 0 && has_shown_enough(call)) call->content_ms = now;
   bool content = call->content_ms >= 0 && now - call->content_ms >= CONTENT_MS;
   bool late = now - visit_seen(call->visit)->first_ms >= session->options->gauntlet->patience_ms;
@@ -278,13 +326,13 @@ static void look_after(struct call *call)
 static void look_for_the_absent(struct session *session)
 {
   double away = now_of(session) - session->last_ms;
-  if (session->calls != NULL) return;
   if (away >= session->options->give_up_ms) {
     close_everything(session);
     return;
   }
   if (away < session->options->absent_ms || session->prompted) return;
-  if (session->out->count > 0 && session->power != NULL) {
+  bool came = count_devices(session) > 0;
+  if (came && session->power != NULL) {
     bool soon = now_of(session) - session->cycled_ms < session->options->absent_ms;
     if (soon || !power_cycle(session->power)) return; /* it may be booting */
     say_of_session(session, "nobody has come for %.0f s: the power is switched off and on",
@@ -294,8 +342,8 @@ static void look_for_the_absent(struct session *session)
   }
   session->prompted = true;
   say_of_session(session, "nobody has come for %.0f s: %s", away / 1000,
-                 session->out->count > 0 ? "switch the device off and on, please"
-                                         : "is the device told this address and port?");
+                 came ? "switch the device off and on, please"
+                      : "is the device told this address and port?");
 }
 
 static void on_beat(uv_timer_t *timer)
@@ -437,16 +485,43 @@ static void name_client(struct guest *guest)
   memcpy(guest->report.client, who, sizeof who);
 }
 
+static void conclude_guest(struct session *session, struct guest *guest)
+{
+  guest_conclude(guest, session->out->interrupted);
+  guest->report.duration_s = now_of(session) / 1000;
+  guest->report.interrupted = session->out->interrupted;
+  name_client(guest);
+  if (guest->mixed[0] != '\0') say_of_session(session, "attention: %s", guest->mixed);
+}
+
+/* Who was no device has no results. */
 static void conclude_guests(struct session *session)
 {
-  for (size_t i = 0; i < session->out->count; i++) {
-    struct guest *guest = &session->out->guest[i];
-    guest_conclude(guest, session->out->interrupted);
-    guest->report.duration_s = now_of(session) / 1000;
-    guest->report.interrupted = session->out->interrupted;
-    name_client(guest);
-    if (guest->mixed[0] != '\0') say_of_session(session, "attention: %s", guest->mixed);
+  struct session_outcome *out = session->out;
+  size_t devices = 0;
+  for (size_t i = 0; i < out->count; i++) {
+    struct guest *guest = &out->guest[i];
+    count_silent(session, guest);
+    if (!guest->has_come) {
+      gauntlet_free(&guest->report);
+      continue;
+    }
+    conclude_guest(session, guest);
+    if (devices != i) out->guest[devices] = *guest;
+    devices++;
   }
+  out->count = devices;
+}
+
+static int say_nobody_came(const struct session_outcome *out, struct error *error)
+{
+  char silent[80] = "";
+  if (out->silent > 0)
+    snprintf(silent, sizeof silent, " but for %u without a ClientHello", out->silent);
+  return error_set(error, EXIT_CODE_SETUP,
+                   "nobody connected%s: give the device what --export writes, and this machine's "
+                   "address and port",
+                   silent);
 }
 
 int session_run(const struct session_options *options, struct session_outcome *out,
@@ -470,10 +545,7 @@ int session_run(const struct session_options *options, struct session_outcome *o
     conclude_guests(session);
   }
   close_session(session);
-  if (result == 0 && out->count == 0 && !out->interrupted)
-    result = error_set(error, EXIT_CODE_SETUP,
-                       "nobody connected: give the device what --export writes, and this machine's "
-                       "address and port");
+  if (result == 0 && out->count == 0 && !out->interrupted) result = say_nobody_came(out, error);
   return result;
 }
 

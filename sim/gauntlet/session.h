@@ -37,6 +37,7 @@ struct session_outcome {
   size_t count;
   struct guest guest[SESSION_GUESTS_MAX];
   bool interrupted;
+  unsigned silent;      /* connections without a ClientHello, which count for nothing */
   unsigned turned_away; /* connections of guests beyond SESSION_GUESTS_MAX, or for want of memory */
 };
 

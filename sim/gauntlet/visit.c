@@ -241,13 +241,18 @@ static void look_for_hello(struct visit *visit)
   seen->hello_ms = visit_ms(visit);
 }
 
-static void take_bytes(struct visit *visit, const uint8_t *data, size_t size)
+static bool keep_begin(struct visit *visit, const uint8_t *data, size_t size)
 {
   size_t kept = VISIT_RAW_MAX - visit->raw.size;
-  if (!visit->seen.has_hello && kept > 0) {
-    if (!visit_keep(&visit->raw, data, size < kept ? size : kept)) return;
-    look_for_hello(visit);
-  }
+  if (visit->seen.has_hello || kept == 0) return true;
+  if (!visit_keep(&visit->raw, data, size < kept ? size : kept)) return false;
+  look_for_hello(visit);
+  return true;
+}
+
+static void take_bytes(struct visit *visit, const uint8_t *data, size_t size)
+{
+  if (!keep_begin(visit, data, size)) return;
   if (visit->act->c->layer == CASE_HTTPS && asks_plainly(visit)) return;
   if (visit->seen.clear_bytes > 0 && visit->phase != VISIT_WIRE)
     return; /* no TLS will come of it */
@@ -271,7 +276,8 @@ static void on_visit_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *bu
 {
   struct visit *visit = stream->data;
   if (visit->closed) return;
-  if (visit->lingering) {
+  if (visit->lingering) { /* the hello of who was sent away at once says that it was a client */
+    if (count > 0) (void) keep_begin(visit, (const uint8_t *) buffer->base, (size_t) count);
     if (count < 0) close_parts(visit, OBSERVATION_SERVER);
     return;
   }

@@ -16,7 +16,8 @@ static const char text[] =
     " host: broker.test\n clock: 2026\n tls: 1.2 1.3\n why: w\n expect: accept\n"
     "case good\n clients: accept\n control: yes\n"
     "case one\n clients: refuse\n flaw: trust\n"
-    "case two\n clients: refuse\n flaw: name\n";
+    "case two\n clients: refuse\n flaw: name\n"
+    "case reset at once\n clients: either\n wire: reset\n";
 
 static struct cases *cases;
 
@@ -46,7 +47,8 @@ struct stage {
 
 static void begin(struct stage *stage)
 {
-  *stage = (struct stage){.guest = {.controls = 2, .began_ms = -1, .ended_ms = -1}};
+  *stage = (struct stage){
+      .guest = {.controls = 2, .began_ms = -1, .ended_ms = -1, .heard_ms = -1, .back_ms = -1}};
   for (size_t i = 0; i < ALL; i++)
     stage->result[i] = (struct trial_result){.c = cases->item[i < TRIALS ? i / 2 : 0],
                                              .tls = i % 2 == 0 ? 12 : 13,
@@ -56,33 +58,32 @@ static void begin(struct stage *stage)
   stage->guest.report.count = TRIALS;
 }
 
-static const struct observation content = {.connections = 1,
-                                           .has_hello = true,
-                                           .said = true,
-                                           .shaken = true,
-                                           .asked = true,
-                                           .application_bytes = 30,
-                                           .end = OBSERVATION_CLIENT,
-                                           .hello = {.lowest = HELLO_TLS10 + 2,
-                                                     .highest = HELLO_TLS10 + 3}},
-                                refusal = {.connections = 1,
-                                           .has_hello = true,
-                                           .said = true,
-                                           .alerted = true,
-                                           .alert = 48,
-                                           .end = OBSERVATION_CLIENT,
-                                           .hello = {.lowest = HELLO_TLS10 + 2,
-                                                     .highest = HELLO_TLS10 + 3}},
-                                mute = {.connections = 1, .end = OBSERVATION_CLIENT},
-                                old = {.connections = 1,
-                                       .has_hello = true,
-                                       .said = true,
-                                       .shaken = true,
-                                       .asked = true,
-                                       .application_bytes = 30,
-                                       .end = OBSERVATION_CLIENT,
-                                       .hello = {.lowest = HELLO_TLS10 + 2,
-                                                 .highest = HELLO_TLS10 + 2}};
+static const struct observation
+    content = {.connections = 1,
+               .has_hello = true,
+               .said = true,
+               .shaken = true,
+               .asked = true,
+               .application_bytes = 30,
+               .end = OBSERVATION_CLIENT,
+               .hello = {.lowest = HELLO_TLS10 + 2, .highest = HELLO_TLS10 + 3}},
+    refusal = {.connections = 1,
+               .has_hello = true,
+               .said = true,
+               .alerted = true,
+               .alert = 48,
+               .end = OBSERVATION_CLIENT,
+               .hello = {.lowest = HELLO_TLS10 + 2, .highest = HELLO_TLS10 + 3}},
+    mute = {.connections = 1, .end = OBSERVATION_CLIENT},
+    early = {.connections = 1, .has_hello = true, .end = OBSERVATION_CLIENT},
+    old = {.connections = 1,
+           .has_hello = true,
+           .said = true,
+           .shaken = true,
+           .asked = true,
+           .application_bytes = 30,
+           .end = OBSERVATION_CLIENT,
+           .hello = {.lowest = HELLO_TLS10 + 2, .highest = HELLO_TLS10 + 2}};
 
 /* One connection, at that time and for a second. Returns whether its trial is over. */
 static bool call_at(struct stage *stage, size_t port, size_t trial, const struct observation *seen,
@@ -196,13 +197,13 @@ static void who_shows_nothing_is_tried_again_and_given_up(void **state)
   begin(&stage);
   assert_true(call(&stage, GOOD12, &content, 0));
   assert_true(call(&stage, GOOD13, &content, 2000));
-  assert_false(call(&stage, ONE12, &mute, 4000));
+  assert_false(call(&stage, ONE12, &early, 4000));
   assert_true(call(&stage, ONE12, &refusal, 6000));
   assert_int_equal(stage.result[ONE12].verdict, VERDICT_PASS);
-  assert_int_equal(stage.result[ONE12].seen.mute, 1);
+  assert_int_equal(stage.result[ONE12].seen.connections, 2);
   for (unsigned i = 1; i < GUEST_TRIES; i++)
-    assert_false(call(&stage, ONE13, &mute, 6000 + i * 2000));
-  assert_true(call(&stage, ONE13, &mute, 20000));
+    assert_false(call(&stage, ONE13, &early, 6000 + i * 2000));
+  assert_true(call(&stage, ONE13, &early, 20000));
   assert_int_equal(stage.result[ONE13].verdict, VERDICT_NOT_SHOWN);
   assert_true(call(&stage, TWO12, &refusal, 22000)); /* the count begins anew */
 }
@@ -253,7 +254,7 @@ static void a_control_that_was_never_shown_proves_nothing_either(void **state)
   (void) state;
   struct stage stage;
   begin(&stage);
-  for (unsigned i = 0; i < GUEST_TRIES; i++) (void) call(&stage, GOOD12, &mute, 2000.0 * i);
+  for (unsigned i = 0; i < GUEST_TRIES; i++) (void) call(&stage, GOOD12, &early, 2000.0 * i);
   assert_int_equal(stage.result[GOOD12].verdict, VERDICT_NOT_SHOWN);
   assert_true(call(&stage, GOOD13, &content, 9000));
   assert_true(call(&stage, ONE13, &refusal, 11000));
@@ -267,7 +268,7 @@ static void times_between_connections_belong_to_what_was_shown_last(void **state
   begin(&stage);
   (void) call(&stage, GOOD12, &content, 0);
   (void) call(&stage, GOOD13, &content, 1500);
-  (void) call(&stage, ONE12, &mute, 3000);
+  (void) call(&stage, ONE12, &early, 3000);
   (void) call(&stage, ONE12, &refusal, 4010);
   assert_int_equal(stage.result[GOOD12].seen.retries, 1);
   assert_int_equal((int) stage.result[GOOD12].seen.retry_ms[0], 500);
@@ -285,7 +286,9 @@ static void two_connections_at_once_are_no_retry(void **state)
   assert_int_equal(guest_next(&stage.guest, 0, 2000), GOOD13);
   assert_int_equal(guest_next(&stage.guest, 0, 2010), GOOD13);
   assert_int_equal(stage.guest.open, 2);
-  assert_true(guest_seen(&stage.guest, GOOD13, &content, 2500));
+  struct observation later = content;
+  later.first_ms = 2000;
+  assert_true(guest_seen(&stage.guest, GOOD13, &later, 2500));
   assert_int_equal(stage.result[GOOD13].seen.retries, 0);
   assert_int_equal(stage.result[GOOD12].seen.retries, 1);
 }
@@ -308,6 +311,51 @@ static void a_byte_on_a_late_connection_counts(void **state)
   assert_int_equal(stage.result[ONE12].verdict, VERDICT_FAIL);
   assert_int_equal(stage.guest.open, 0);
   assert_int_equal(stage.guest.at, ONE13);
+}
+
+/* As of a port scanner: it may come at any time and as often as it likes. */
+static void who_says_no_hello_is_no_device_and_takes_no_trial_away(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin(&stage);
+  struct observation web = mute;
+  web.clear_bytes = 40;
+  web.hello.wrong = HELLO_PLAIN_TEXT;
+  for (unsigned i = 0; i < 9; i++)
+    assert_false(call(&stage, GOOD12, i % 2 ? &mute : &web, 9e6 * i));
+  assert_false(stage.guest.has_come);
+  assert_true(call(&stage, GOOD12, &content, 1e8));
+  assert_true(stage.guest.has_come);
+  assert_true(call(&stage, GOOD13, &content, 1e8 + 2000));
+  for (unsigned i = 0; i < 9; i++)
+    assert_false(call(&stage, ONE12, i % 2 ? &mute : &web, 1e8 + 4000 + i));
+  assert_true(call(&stage, ONE12, &refusal, 1e8 + 6000));
+  assert_int_equal(stage.result[ONE12].verdict, VERDICT_PASS);
+  assert_int_equal(stage.result[ONE12].seen.connections, 1);
+  assert_int_equal(stage.guest.silent, 18);
+  (void) guest_next(&stage.guest, 0, 1e8 + 8000);
+  assert_false(guest_seen(&stage.guest, ONE12, &web, 1e8 + 9000)); /* late */
+  assert_int_equal(stage.result[ONE12].verdict, VERDICT_PASS);
+  for (unsigned i = 0; i < 3; i++) assert_false(call(&stage, ONE13, &mute, 1e8 + 20000 + i));
+  assert_true(call(&stage, ONE13, &mute, 1e8 + 7000 + GUEST_SILENCE_MS)); /* but not for ever */
+  assert_int_equal(stage.result[ONE13].verdict, VERDICT_NOT_SHOWN);
+}
+
+static void whose_connection_is_reset_at_once_has_not_passed(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin(&stage);
+  const struct gauntlet_case *c = cases_find(cases, "reset at once");
+  stage.result[ONE12].c = c;
+  const struct observation off = {.connections = 1, .said = true, .end = OBSERVATION_SERVER};
+  (void) call(&stage, GOOD12, &content, 0);
+  (void) call(&stage, GOOD13, &content, 2000);
+  assert_true(call(&stage, ONE12, &off, 4000));
+  assert_int_equal(stage.result[ONE12].verdict, VERDICT_NOT_SHOWN);
+  assert_int_equal(stage.result[ONE12].seen.connections, 1);
+  assert_true(call(&stage, ONE13, &refusal, 6000));
 }
 
 static void two_certificates_from_one_place_are_two_devices(void **state)
@@ -376,7 +424,10 @@ static void what_goes_out_in_clear_on_a_late_connection_counts_too(void **state)
   struct stage stage;
   begin(&stage);
   const struct observation nothing = {.connections = 1},
-                           clear = {.connections = 1, .first_ms = 1, .clear_bytes = 15};
+                           clear = {.connections = 1,
+                                    .first_ms = 1,
+                                    .clear_bytes = 15,
+                                    .hello = {.wrong = HELLO_PLAIN_MQTT}};
   (void) call(&stage, GOOD12, &content, 0);
   (void) call(&stage, GOOD13, &content, 2000);
   (void) call(&stage, ONE12, &refusal, 4000);
@@ -402,6 +453,8 @@ int main(void)
       cmocka_unit_test(times_between_connections_belong_to_what_was_shown_last),
       cmocka_unit_test(two_connections_at_once_are_no_retry),
       cmocka_unit_test(a_byte_on_a_late_connection_counts),
+      cmocka_unit_test(who_says_no_hello_is_no_device_and_takes_no_trial_away),
+      cmocka_unit_test(whose_connection_is_reset_at_once_has_not_passed),
       cmocka_unit_test(two_certificates_from_one_place_are_two_devices),
       cmocka_unit_test(two_client_ids_from_one_place_are_two_devices_of_which_nothing_is_proven),
       cmocka_unit_test(what_cannot_be_shown_is_passed_over),

@@ -46,7 +46,7 @@ enum { TRIALS = 16, HOLD_MS = 3000 };
 
 /* --- Devices ---------------------------------------------------------------------------------- */
 
-enum manner { CAREFUL, TRUSTS_ALL, ANY_NAME, NEVER_SECURE, MANNERS };
+enum manner { CAREFUL, TRUSTS_ALL, ANY_NAME, NEVER_SECURE, MANNERS, SCANS = MANNERS };
 
 struct device {
   pthread_t thread;
@@ -110,8 +110,14 @@ static void talk(SSL *ssl, const char *id)
 
 static void try_once(const struct device *device, SSL_CTX *context)
 {
+  static const char get[] = "GET / HTTP/1.0\r\n\r\n";
   int fd = dial(device);
   if (fd < 0) return;
+  if (device->manner == SCANS) {
+    if (device->connections % 4 == 0) (void) send(fd, get, sizeof get - 1, MSG_NOSIGNAL);
+    close(fd);
+    return;
+  }
   SSL *ssl = SSL_new(context);
   SSL_set_fd(ssl, fd);
   SSL_set_tlsext_host_name(ssl, MINT_HOST);
@@ -299,6 +305,46 @@ static void each_device_has_the_results_of_its_own_behaviour(void **state)
   print_message("%u connections, %u of them in trials\n", connections, seen);
   assert_int_equal(wrong, 0);
   assert_true(seen >= 100);
+  clear_stage(&stage);
+}
+
+/* From its own address, and from that of a device. */
+static void a_port_scanner_is_no_device_and_takes_no_trial_away(void **state)
+{
+  (void) state;
+  struct stage stage;
+  struct device device[] = {{.manner = CAREFUL, .address = INADDR_LOOPBACK + 1},
+                            {.manner = SCANS, .address = INADDR_LOOPBACK + 1},
+                            {.manner = SCANS, .address = INADDR_LOOPBACK + 2}};
+  struct crowd crowd = {.device = device, .count = 3};
+  struct error error = {0};
+  set_up_stage(&stage);
+  for (int i = 0; i < 3; i++) {
+    device[i].port = stage.port;
+    device[i].roots = stage.roots;
+  }
+  if (run_crowd(&stage, &crowd, &error) != 0) fail_msg("%s", error.text);
+  assert_int_equal(stage.out->count, 1);
+  assert_true(stage.out->silent > 10);
+  assert_int_equal(check_guest(guest_of(&stage, device[0].address), CAREFUL), 0);
+  assert_true(guest_is_through(guest_of(&stage, device[0].address)));
+  clear_stage(&stage);
+}
+
+static void scanners_alone_are_nobody(void **state)
+{
+  (void) state;
+  struct stage stage;
+  struct device device = {.manner = SCANS, .address = INADDR_LOOPBACK + 2};
+  struct crowd crowd = {.device = &device, .count = 1};
+  struct error error = {0};
+  set_up_stage(&stage);
+  device.port = stage.port;
+  device.roots = stage.roots;
+  stage.options.give_up_ms = 500;
+  assert_int_equal(run_crowd(&stage, &crowd, &error), -1);
+  assert_int_equal(error.code, EXIT_CODE_SETUP);
+  if (strstr(error.text, "nobody connected but for ") == NULL) fail_msg("%s", error.text);
   clear_stage(&stage);
 }
 
@@ -562,6 +608,8 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_device_has_the_results_of_its_own_behaviour),
+      cmocka_unit_test(a_port_scanner_is_no_device_and_takes_no_trial_away),
+      cmocka_unit_test(scanners_alone_are_nobody),
       cmocka_unit_test(two_devices_behind_one_address_are_noticed),
       cmocka_unit_test(who_refuses_everybody_from_some_point_on_has_passed_nothing),
       cmocka_unit_test(a_port_shows_its_case_to_whoever_comes_in_whatever_order),

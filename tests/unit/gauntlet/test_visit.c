@@ -106,6 +106,21 @@ static void who_stays_after_a_close_is_left_after_a_while(void **state)
   rig_close(&rig);
 }
 
+/* Its hello was on its way already. */
+static void who_is_sent_away_at_once_is_known_by_its_hello(void **state)
+{
+  (void) state;
+  struct rig rig;
+  rig_open(&rig, "wire: close", 13);
+  rig_send_hello(&rig);
+  rig_turn(&rig, 10);
+  rig_hang_up(&rig);
+  assert_true(rig_until(&rig, rig_is_over, WITHIN_MS));
+  assert_true(rig.seen.has_hello);
+  assert_int_equal(rig.seen.end, OBSERVATION_SERVER);
+  rig_close(&rig);
+}
+
 static void a_reset_is_a_reset(void **state)
 {
   (void) state;
@@ -773,6 +788,7 @@ int main(void)
       cmocka_unit_test(nothing_is_said_before_a_whole_hello),
       cmocka_unit_test(a_close_is_a_fin_and_the_server_reads_on),
       cmocka_unit_test(who_stays_after_a_close_is_left_after_a_while),
+      cmocka_unit_test(who_is_sent_away_at_once_is_known_by_its_hello),
       cmocka_unit_test(a_reset_is_a_reset),
       cmocka_unit_test(a_client_is_seen_to_close_or_to_reset),
       cmocka_unit_test(slowly_is_one_byte_each_so_many_ms),
