@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#include "base/files.h"
+#include "gauntlet/command.h"
 #include "gauntlet/gauntlet.h"
 
 static const char text[] =
@@ -75,6 +77,8 @@ struct stage {
   struct cases *cases;
   struct credentials credentials;
   struct dialer dialer;
+  struct command_setting command;
+  char folder[64]; /* of a command; "" */
   struct trial_setting setting;
   struct trial trial;
   struct trial_result result;
@@ -127,6 +131,7 @@ static void expect_end(struct stage *stage, enum verdict verdict, const char *se
              verdict_word(verdict), stage->result.why);
   assert_int_equal(uv_loop_close(&stage->loop), 0);
   for (unsigned i = 0; i < stage->dialer.dials; i++) close(stage->dialer.fd[i]);
+  if (stage->folder[0] != '\0') assert_int_equal(files_remove(stage->folder, NULL), 0);
   credentials_close(&stage->credentials);
   cases_free(stage->cases);
 }
@@ -212,6 +217,68 @@ static void a_case_that_cannot_be_served_is_skipped(void **state)
   expect_end(&stage, VERDICT_SKIPPED, "OpenSSL does not serve it");
 }
 
+/* --- Commands --------------------------------------------------------------------------------- */
+
+static const uint8_t image[] = "image";
+
+/* None of them comes to the server: what they leave behind is looked at. */
+static void begin_command(struct stage *stage, const char *line)
+{
+  struct error error = {0};
+  begin(stage, "stranger", 0);
+  snprintf(stage->folder, sizeof stage->folder, "/tmp/fleetsim-trial-XXXXXX");
+  assert_non_null(mkdtemp(stage->folder));
+  stage->command = (struct command_setting){.text = line, .folder = stage->folder};
+  if (command_prepare(&stage->command, &stage->credentials, &error) != 0)
+    fail_msg("%s", error.text);
+  stage->setting.client = &command_client;
+  stage->setting.client_setting = &stage->command;
+  stage->setting.patience_ms = 10000;
+  stage->setting.image = image;
+  stage->setting.image_size = 5;
+}
+
+static void what_a_command_leaves_in_its_file_is_known(void **state)
+{
+  (void) state;
+  static const struct {
+    const char *text;
+    enum observation_file file;
+  } table[] = {
+      {": {address} {port}", OBSERVATION_UNNAMED},
+      {": {address} {port} {{out}", OBSERVATION_UNNAMED},
+      {": {address} {port}; printf image >{out}.bin", OBSERVATION_UNNAMED},
+      {": {address} {port}; mkdir {out}", OBSERVATION_UNNAMED},
+      {": {address} {port} {out}", OBSERVATION_NOTHING},
+      {": {address} {port} >{out}", OBSERVATION_NOTHING},
+      {": {address} {port}; printf image >\"{out}\"", OBSERVATION_IMAGE},
+      {": {address} {port}; printf imago >{out}", OBSERVATION_OTHER},
+      {": {address} {port}; printf images >{out}; exit 3", OBSERVATION_OTHER},
+  };
+  for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    struct stage stage;
+    begin_command(&stage, table[i].text);
+    trial_start(&stage.trial);
+    expect_end(&stage, VERDICT_NOT_SHOWN, "it never connected");
+    if (stage.result.seen.file != table[i].file)
+      fail_msg("'%s': %d, not %d", table[i].text, (int) stage.result.seen.file,
+               (int) table[i].file);
+  }
+}
+
+static void a_file_of_an_earlier_try_is_none_of_this_one(void **state)
+{
+  (void) state;
+  struct stage stage;
+  char path[96];
+  begin_command(&stage, ": {address} {port} {out}");
+  snprintf(path, sizeof path, "%s/000.out", stage.folder);
+  assert_int_equal(files_write(path, image, 5, 0600, NULL), 0);
+  trial_start(&stage.trial);
+  expect_end(&stage, VERDICT_NOT_SHOWN, "it never connected");
+  assert_int_equal(stage.result.seen.file, OBSERVATION_NOTHING);
+}
+
 /* --- A whole gauntlet ------------------------------------------------------------------------- */
 
 static void our_own_device_passes_by_its_word_and_by_what_was_seen(void **state)
@@ -247,6 +314,8 @@ int main(void)
       cmocka_unit_test(a_trial_can_be_stopped_in_the_middle),
       cmocka_unit_test(a_client_that_does_not_start_is_skipped),
       cmocka_unit_test(a_case_that_cannot_be_served_is_skipped),
+      cmocka_unit_test(what_a_command_leaves_in_its_file_is_known),
+      cmocka_unit_test(a_file_of_an_earlier_try_is_none_of_this_one),
       cmocka_unit_test(our_own_device_passes_by_its_word_and_by_what_was_seen),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
