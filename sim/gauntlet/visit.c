@@ -88,6 +88,7 @@ static void close_parts(struct visit *visit, enum observation_end end)
     uv_close((uv_handle_t *) &visit->tcp, on_part_closed);
   uv_close((uv_handle_t *) &visit->step, on_part_closed);
   uv_close((uv_handle_t *) &visit->drip, on_part_closed);
+  uv_close((uv_handle_t *) &visit->hush, on_part_closed);
 }
 
 void visit_close(struct visit *visit)
@@ -307,8 +308,9 @@ struct visit *visit_open(uv_loop_t *loop, int fd, const struct act *act, uint64_
   visit->ctx = ctx;
   uv_timer_init(loop, &visit->step);
   uv_timer_init(loop, &visit->drip);
-  visit->handles = 3;
-  visit->tcp.data = visit->step.data = visit->drip.data = visit;
+  uv_timer_init(loop, &visit->hush);
+  visit->handles = 4;
+  visit->tcp.data = visit->step.data = visit->drip.data = visit->hush.data = visit;
   visit->seen = (struct observation){.connections = 1, .first_ms = visit_ms(visit)};
   visit->seen.last_ms = visit->seen.first_ms;
   visit->seen.hello_ms = visit->seen.said_ms = visit->seen.ended_ms = visit->seen.took_ms = -1;
