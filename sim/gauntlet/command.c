@@ -1,4 +1,5 @@
-/* The command is a shell's, in a process group of its own, which ends with the trial. What it prints
+/* The command is a shell's, in a process group of its own, which ends with the trial, and so does what it
+ * started and what has left the group: no process of one trial meets the next. What it prints
  * goes to a file of the trial; its last line, and whether a sanitizer or a signal ended it, is kept. */
 #define _GNU_SOURCE
 #include "gauntlet/command.h"
@@ -237,6 +238,7 @@ static void on_command_ended(struct child *child, int status, int signal_number)
   (void) files_remove(started->out, NULL);
   if (by_itself) {
     seen->file = file;
+    seen->left = child->left;
     seen->status = status;
     seen->signal = signal_number;
     /* a shell says so of a program that a signal ended */
@@ -284,7 +286,7 @@ static int start_command(struct trial *trial, struct error *error)
   }
   char *const arguments[] = {"sh", "-c", started->line, NULL};
   const struct child_options options = {
-      .file = "/bin/sh", .arguments = arguments, .output = log, .group = true};
+      .file = "/bin/sh", .arguments = arguments, .output = log, .group = true, .whole = true};
   int status = child_spawn(trial->setting->loop, &started->child, &options, on_command_ended);
   close(log);
   if (status == 0) return 0;

@@ -46,6 +46,7 @@ void judge_add(struct observation *trial, const struct observation *connection)
   trial->cut_short = all.cut_short;
   trial->ended = all.ended;
   trial->file = all.file;
+  trial->left = all.left;
   trial->status = all.status;
   trial->signal = all.signal;
   trial->took_ms = all.took_ms;
@@ -415,10 +416,19 @@ static void judge_own(struct trial_result *result)
     say_why(result, VERDICT_PASS, "%s", expected);
 }
 
-void judge_trial(struct trial_result *result, bool to_the_letter)
+/* What they would have done later was not seen. */
+static void note_left(struct trial_result *result)
 {
-  result->conduct = judge_conduct(result);
-  if (result->verdict == VERDICT_SKIPPED) return;
+  size_t used = strlen(result->why);
+  unsigned left = result->seen.left;
+  if (left > 0)
+    snprintf(result->why + used, sizeof result->why - used,
+             "; %u process%s that it left behind %s ended", left, left == 1 ? "" : "es",
+             left == 1 ? "was" : "were");
+}
+
+static void judge_seen(struct trial_result *result, bool to_the_letter)
+{
   if (result->seen.sanitizer) {
     say_why(result, VERDICT_FAIL, "it crashed: %s", result->seen.said_last);
     return;
@@ -434,4 +444,12 @@ void judge_trial(struct trial_result *result, bool to_the_letter)
   case CASE_ACCEPT: judge_acceptance(result); break;
   case CASE_EITHER: judge_either(result); break;
   }
+}
+
+void judge_trial(struct trial_result *result, bool to_the_letter)
+{
+  result->conduct = judge_conduct(result);
+  if (result->verdict == VERDICT_SKIPPED) return;
+  judge_seen(result, to_the_letter);
+  note_left(result);
 }

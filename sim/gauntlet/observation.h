@@ -80,6 +80,7 @@ struct observation {
   bool ended;     /* it did, within the time that it had */
   bool cut_short; /* the trial was, by who had begun it */
   enum observation_file file;
+  unsigned left;      /* processes of a command that outlived it, and were ended */
   int status, signal; /* of a command: exit status, or the signal that ended it */
   double took_ms;
   char said_last[OBSERVATION_TEXT]; /* the last line that a command printed */

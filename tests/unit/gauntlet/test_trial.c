@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -279,6 +280,41 @@ static void a_file_of_an_earlier_try_is_none_of_this_one(void **state)
   assert_int_equal(stage.result.seen.file, OBSERVATION_NOTHING);
 }
 
+/* One goes into a session of its own, and what it does behind the command is seen for a while. */
+static void no_process_of_a_trial_outlives_it(void **state)
+{
+  (void) state;
+  struct stage stage;
+  char path[96], *end;
+  uint8_t *written;
+  size_t size;
+  begin_command(&stage, ": {address} {port}; setsid sh -c 'echo $$ >{out}.pid; exec sleep 600' &");
+  snprintf(path, sizeof path, "%s/000.out.pid", stage.folder);
+  trial_start(&stage.trial);
+  uv_run(&stage.loop, UV_RUN_DEFAULT);
+  assert_int_equal(files_read(path, 32, &written, &size, NULL), 0);
+  long pid = strtol((const char *) written, &end, 10);
+  assert_true(pid > 1 && *end == '\n');
+  free(written);
+  assert_int_equal(kill((pid_t) pid, 0), -1);
+  assert_int_equal(stage.result.seen.left, 1);
+  expect_end(
+      &stage, VERDICT_NOT_SHOWN,
+      "it never connected: it ended with exit code 0; 1 process that it left behind was ended");
+}
+
+static void what_a_client_does_behind_its_end_is_seen(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin_command(&stage, "setsid bash -c 'sleep 0.5; exec 3<>/dev/tcp/{address}/{port}' & exit 1");
+  trial_start(&stage.trial);
+  expect_end(&stage, VERDICT_NOT_SHOWN, "it connected, and sent no ClientHello");
+  assert_int_equal(stage.result.seen.connections, 1);
+  assert_int_equal(stage.result.seen.status, 1);
+  assert_int_equal(stage.result.seen.left, 0);
+}
+
 /* --- A whole gauntlet ------------------------------------------------------------------------- */
 
 static void our_own_device_passes_by_its_word_and_by_what_was_seen(void **state)
@@ -316,6 +352,8 @@ int main(void)
       cmocka_unit_test(a_case_that_cannot_be_served_is_skipped),
       cmocka_unit_test(what_a_command_leaves_in_its_file_is_known),
       cmocka_unit_test(a_file_of_an_earlier_try_is_none_of_this_one),
+      cmocka_unit_test(no_process_of_a_trial_outlives_it),
+      cmocka_unit_test(what_a_client_does_behind_its_end_is_seen),
       cmocka_unit_test(our_own_device_passes_by_its_word_and_by_what_was_seen),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
