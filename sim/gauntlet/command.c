@@ -108,13 +108,30 @@ static bool names_file(const char *text)
   return false;
 }
 
+/* Paths go into the command as they are, within quotes of the user's or without: what a shell or a client
+ * would take apart must not be in them. */
+static int check_folder(const char *folder, struct error *error)
+{
+  bool plain = folder[0] != '-';
+  for (const char *c = folder; *c != '\0'; c++) {
+    bool word = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
+    plain &= word || (unsigned char) *c >= 0x80 || strchr("/._+,@%:-", *c) != NULL;
+  }
+  if (plain) return 0;
+  return error_set(
+      error, EXIT_CODE_SETUP,
+      "the folder for what the command is given, '%.200s', has a character in its name "
+      "that a shell would take apart: set TMPDIR to one of letters and digits",
+      folder);
+}
+
 /* --- What it is given ------------------------------------------------------------------------- */
 
 int command_prepare(struct command_setting *command, const struct credentials *credentials,
                     struct error *error)
 {
   X509 *client = credentials->client;
-  if (check_command(command->text, error) != 0 ||
+  if (check_command(command->text, error) != 0 || check_folder(command->folder, error) != 0 ||
       files_join(command->certificate, command->folder, "client.crt", error) != 0 ||
       files_join(command->key, command->folder, "client.key", error) != 0)
     return -1;

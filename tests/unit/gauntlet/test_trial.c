@@ -280,6 +280,37 @@ static void a_file_of_an_earlier_try_is_none_of_this_one(void **state)
   assert_int_equal(stage.result.seen.file, OBSERVATION_NOTHING);
 }
 
+/* Blank, quote, dollar: {ca} would be two words, or another. */
+static void a_folder_that_a_shell_takes_apart_is_refused(void **state)
+{
+  (void) state;
+  static const struct {
+    const char *name;
+    bool taken;
+  } table[] = {
+      {"a b", false}, {"a'b", false},  {"a\"b", false},       {"a$b", false},       {"a`b", false},
+      {"a;b", false}, {"a*b", false},  {"a\\b", false},       {"a\nb", false},      {"a~b", false},
+      {"A9_b", true}, {"a.b-c", true}, {"a+b,c@d%e:f", true}, {"b\xc3\xa4r", true},
+  };
+  for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    struct stage stage;
+    struct error error = {0};
+    char folder[128];
+    begin_command(&stage, ": {address} {port}; cat \"{ca}\" {ca} >{out}");
+    snprintf(folder, sizeof folder, "%s/%s", stage.folder, table[i].name);
+    assert_int_equal(files_make_folder(folder, 0700, NULL), 0);
+    stage.command.folder = folder;
+    bool taken = command_prepare(&stage.command, &stage.credentials, &error) == 0;
+    if (taken != table[i].taken) fail_msg("'%s': %d, '%s'", table[i].name, taken, error.text);
+    if (!taken) assert_int_equal(error.code, EXIT_CODE_SETUP);
+    if (!taken) assert_non_null(strstr(error.text, "set TMPDIR"));
+    if (!taken) stage.command.folder = stage.folder;
+    trial_start(&stage.trial);
+    expect_end(&stage, VERDICT_NOT_SHOWN, "it never connected: it ended with exit code 0");
+    assert_int_equal(stage.result.seen.file, OBSERVATION_OTHER);
+  }
+}
+
 /* One goes into a session of its own, and what it does behind the command is seen for a while. */
 static void no_process_of_a_trial_outlives_it(void **state)
 {
@@ -352,6 +383,7 @@ int main(void)
       cmocka_unit_test(a_case_that_cannot_be_served_is_skipped),
       cmocka_unit_test(what_a_command_leaves_in_its_file_is_known),
       cmocka_unit_test(a_file_of_an_earlier_try_is_none_of_this_one),
+      cmocka_unit_test(a_folder_that_a_shell_takes_apart_is_refused),
       cmocka_unit_test(no_process_of_a_trial_outlives_it),
       cmocka_unit_test(what_a_client_does_behind_its_end_is_seen),
       cmocka_unit_test(our_own_device_passes_by_its_word_and_by_what_was_seen),
