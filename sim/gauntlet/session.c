@@ -46,10 +46,14 @@ struct session {
   uv_loop_t loop;
   uv_timer_t beat;
   uv_signal_t interrupt, terminate;
+  uv_idle_t idle;
   struct credentials credentials;
-  struct act *act;    /* one for each trial of the plan */
-  struct report plan; /* what every guest begins with */
-  size_t controls;    /* they come first in it */
+  struct act *act;     /* one for each trial of the plan .. */
+  size_t made;         /* .. of which so many were made while there was nothing else to do */
+  struct error *error; /* the caller's .. */
+  bool failed;         /* .. which is set */
+  struct report plan;  /* what every guest begins with */
+  size_t controls;     /* they come first in it */
   struct door *door;
   struct call *calls;
   size_t call_count;
@@ -100,6 +104,7 @@ static void close_everything(struct session *session)
   power_close(session->power);
   session->power = NULL;
   uv_close((uv_handle_t *) &session->beat, NULL);
+  uv_close((uv_handle_t *) &session->idle, NULL);
   uv_close((uv_handle_t *) &session->interrupt, NULL);
   uv_close((uv_handle_t *) &session->terminate, NULL);
 }
@@ -238,6 +243,39 @@ static void tell_trial(struct session *session, struct guest *guest, size_t tria
   ask_for_controls(session, guest);
 }
 
+/* --- Acts ------------------------------------------------------------------------------------- */
+
+/* When it is due, or when there is nothing else to do. A file of cases that cannot be served ends the
+ * session. */
+static bool ready_act(struct session *session, size_t trial)
+{
+  struct act *act = &session->act[trial];
+  const struct trial_result *r = &session->plan.result[trial];
+  if (act->context != NULL && !session->failed) return true;
+  if (session->failed ||
+      act_open(act, r->c, r->tls, &session->credentials.setting, session->error) != 0) {
+    session->failed = true;
+    close_everything(session);
+    return false;
+  }
+  snprintf(act->host, sizeof act->host, "%s", session->credentials.setting.host);
+  act->port = (uint16_t) (ntohs(session->options->address.sin_port) +
+                          (session->options->cases_by_port ? trial : 0));
+  act->image = session->image;
+  act->image_size = sizeof session->image;
+  return true;
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+  struct session *session = idle->data;
+  size_t trial = session->made++;
+  if (trial >= session->plan.count)
+    uv_idle_stop(idle);
+  else if (session->plan.result[trial].verdict != VERDICT_SKIPPED)
+    (void) ready_act(session, trial);
+}
+
 /* --- Calls ------------------------------------------------------------------------------------ */
 
 static void drop_call(struct call *call)
@@ -278,7 +316,9 @@ static void on_guest(void *ctx, int fd)
   struct guest *guest = session->call_count < VISITS_MAX ? find_guest(session, place) : NULL;
   struct call *call = guest != NULL ? calloc(1, sizeof *call) : NULL;
   size_t trial = call != NULL ? guest_next(guest, door->number, now_of(session)) : GUEST_NONE;
-  if (trial == GUEST_NONE) {
+  bool made = trial != GUEST_NONE && ready_act(session, act_of(session, trial));
+  if (trial != GUEST_NONE && !made) guest->open--;
+  if (!made) {
     session->out->turned_away += call == NULL;
     free(call);
     close(fd);
@@ -412,21 +452,10 @@ static int prepare_trials(struct session *session, struct error *error)
         seen->took_ms = -1;
     r->verdict = VERDICT_NOT_SHOWN;
     snprintf(r->why, sizeof r->why, "it never connected");
-    if (!can_be_shown(session, r->c)) {
-      r->verdict = VERDICT_SKIPPED;
-      snprintf(
-          r->why, sizeof r->why,
-          "the device would have to be given other roots, another name or another time for it");
-      continue;
-    }
-    if (act_open(&session->act[i], r->c, r->tls, &session->credentials.setting, error) != 0)
-      return -1;
-    struct act *act = &session->act[i];
-    snprintf(act->host, sizeof act->host, "%s", session->credentials.setting.host);
-    act->port = (uint16_t) (ntohs(session->options->address.sin_port) +
-                            (session->options->cases_by_port ? i : 0));
-    session->act[i].image = session->image;
-    session->act[i].image_size = sizeof session->image;
+    if (can_be_shown(session, r->c)) continue;
+    r->verdict = VERDICT_SKIPPED;
+    snprintf(r->why, sizeof r->why,
+             "the device would have to be given other roots, another name or another time for it");
   }
   return 0;
 }
@@ -435,6 +464,7 @@ static int set_up_session(struct session *session, struct error *error)
 {
   const struct session_options *options = session->options;
   session->plan.target = "listen";
+  mint_warm_up();
   if (gauntlet_plan(options->gauntlet, &session->plan, error) != 0 ||
       credentials_make(&session->credentials, options->gauntlet->cases, options->gauntlet->host,
                        options->keys, (int64_t) time(NULL), error) != 0 ||
@@ -450,6 +480,9 @@ static void turn(struct session *session)
   uv_timer_init(&session->loop, &session->beat);
   uv_signal_init(&session->loop, &session->interrupt);
   uv_signal_init(&session->loop, &session->terminate);
+  uv_idle_init(&session->loop, &session->idle);
+  session->idle.data = session;
+  uv_idle_start(&session->idle, on_idle);
   session->beat.data = session->interrupt.data = session->terminate.data = session;
   uv_timer_start(&session->beat, on_beat, BEAT_MS, BEAT_MS);
   uv_signal_start(&session->interrupt, on_session_signal, SIGINT);
@@ -535,14 +568,16 @@ int session_run(const struct session_options *options, struct session_outcome *o
   }
   session->options = options;
   session->out = out;
+  session->error = error;
   int result = open_doors(session, error); /* who comes already waits until all is ready */
   if (result == 0) result = set_up_session(session, error);
   if (result == 0) {
-    uv_update_time(&session->loop); /* making certificates took a while */
+    uv_update_time(&session->loop); /* making roots took a while */
     session->began = uv_now(&session->loop);
     say_of_session(session, "listening: %zu trials for each device", session->plan.count);
     turn(session);
     conclude_guests(session);
+    if (session->failed) result = -1;
   }
   close_session(session);
   if (result == 0 && out->count == 0 && !out->interrupted) result = say_nobody_came(out, error);

@@ -1,5 +1,6 @@
 /* What was seen, in which case, is what conduct and which verdict: one line each. Nobody passes who has
  * not been shown the lie. */
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include <cmocka.h>
 
 #include "gauntlet/judge.h"
+#include "rig.h"
 
 /* --- Cases ------------------------------------------------------------------------------------ */
 
@@ -50,10 +52,8 @@ static struct cases *cases;
 
 static int read_cases(void **state)
 {
-  char why[256];
   (void) state;
-  cases = cases_parse(text, why, sizeof why);
-  if (cases == NULL) fail_msg("%s", why);
+  cases = rig_cases(text);
   return 0;
 }
 

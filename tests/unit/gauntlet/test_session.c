@@ -25,6 +25,7 @@
 
 #include "gauntlet/session.h"
 #include "relay/listener.h"
+#include "rig.h"
 
 static const char text[] =
     "defaults\n cert root: ca=yes ku=keyCertSign,cRLSign\n cert spare: like=root\n"
@@ -172,7 +173,6 @@ static uint16_t free_port(void)
 
 static void set_up_stage(struct stage *stage)
 {
-  char why[256];
   const char *tmp = getenv("TMPDIR");
   memset(stage, 0, sizeof *stage);
   snprintf(stage->folder, sizeof stage->folder, "%s/fleetsim-session-XXXXXX",
@@ -180,8 +180,7 @@ static void set_up_stage(struct stage *stage)
   assert_non_null(mkdtemp(stage->folder));
   snprintf(stage->export, sizeof stage->export, "%s/handout", stage->folder);
   snprintf(stage->roots, sizeof stage->roots, "%s/roots.pem", stage->export);
-  stage->cases = cases_parse(text, why, sizeof why);
-  if (stage->cases == NULL) fail_msg("%s", why);
+  stage->cases = rig_cases(text);
   stage->port = free_port();
   stage->gauntlet =
       (struct gauntlet_options){.cases = stage->cases, .host = MINT_HOST, .patience_ms = HOLD_MS};
@@ -458,6 +457,27 @@ static void a_port_in_use_is_named(void **state)
   clear_stage(&stage);
 }
 
+/* Though nobody comes to that case: at once, and not when a device is at it. */
+static void a_case_that_cannot_be_served_ends_the_session(void **state)
+{
+  (void) state;
+  struct stage stage;
+  struct crowd crowd = {.count = 0};
+  struct error error = {0};
+  char more[sizeof text + 64];
+  set_up_stage(&stage);
+  cases_free(stage.cases);
+  snprintf(more, sizeof more, "%scase nonsense\n groups: no-such-group\n", text);
+  stage.cases = rig_cases(more);
+  stage.gauntlet.cases = stage.cases;
+  uint64_t began = uv_hrtime();
+  assert_int_equal(run_crowd(&stage, &crowd, &error), -1);
+  assert_int_equal(error.code, EXIT_CODE_USAGE);
+  if (strstr(error.text, "case nonsense (line ") == NULL) fail_msg("%s", error.text);
+  assert_in_range((uv_hrtime() - began) / 1000000, 0, 10000);
+  clear_stage(&stage);
+}
+
 static void a_session_that_nobody_comes_to_ends_and_says_so(void **state)
 {
   (void) state;
@@ -614,6 +634,7 @@ int main(void)
       cmocka_unit_test(who_refuses_everybody_from_some_point_on_has_passed_nothing),
       cmocka_unit_test(a_port_shows_its_case_to_whoever_comes_in_whatever_order),
       cmocka_unit_test(a_port_in_use_is_named),
+      cmocka_unit_test(a_case_that_cannot_be_served_ends_the_session),
       cmocka_unit_test(a_session_that_nobody_comes_to_ends_and_says_so),
       cmocka_unit_test(a_session_can_be_stopped_in_the_middle),
       cmocka_unit_test(a_thousand_at_once_end_in_their_time),

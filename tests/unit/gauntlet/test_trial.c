@@ -19,6 +19,7 @@
 #include "base/files.h"
 #include "gauntlet/command.h"
 #include "gauntlet/gauntlet.h"
+#include "rig.h"
 
 static const char text[] =
     "defaults\n cert root: ca=yes ku=keyCertSign,cRLSign\n cert spare: like=root\n"
@@ -91,20 +92,12 @@ static void on_trial_over(struct trial *trial)
   ((struct stage *) trial->ctx)->over++;
 }
 
-static struct cases *read_text(void)
-{
-  char why[256];
-  struct cases *cases = cases_parse(text, why, sizeof why);
-  if (cases == NULL) fail_msg("%s", why);
-  return cases;
-}
-
 static void begin(struct stage *stage, const char *id, unsigned dials)
 {
   struct error error = {0};
   memset(stage, 0, sizeof *stage);
   assert_int_equal(uv_loop_init(&stage->loop), 0);
-  stage->cases = read_text();
+  stage->cases = rig_cases(text);
   if (credentials_make(&stage->credentials, stage->cases, NULL, NULL, (int64_t) time(NULL),
                        &error) != 0)
     fail_msg("%s", error.text);
@@ -353,7 +346,7 @@ static void our_own_device_passes_by_its_word_and_by_what_was_seen(void **state)
   (void) state;
   struct report report;
   struct error error = {0};
-  struct cases *cases = read_text();
+  struct cases *cases = rig_cases(text);
   const struct gauntlet_options options = {.cases = cases, .jobs = 4, .patience_ms = 5000};
   if (gauntlet_run(&options, &report, &error) != 0) fail_msg("%s", error.text);
   assert_int_equal(report.count, 8);
