@@ -12,15 +12,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { LOOK_MS = 20, NOT_FOUND = 127, READ_END = 0, WRITE_END = 1 };
+#include "child/family.h"
+
+enum { LOOK_MS = 20, NOT_FOUND = 127, FAMILY_MS = 2000, READ_END = 0, WRITE_END = 1 };
 
 struct pipes {
-  int error[2], life[2]; /* life: only for a group, else -1 */
+  int error[2], life[2]; /* life: only for a group, else -1; a pair of sockets */
 };
 
 static void block_signals(sigset_t *old)
@@ -87,15 +90,26 @@ static _Noreturn void mirror(int status)
   _exit(128 + WTERMSIG(status));
 }
 
-static _Noreturn void keep(pid_t command, int life)
+static void end_family_of_command(int life)
+{
+  family_wait(life, FAMILY_MS);
+  unsigned left = family_end();
+  (void) send(life, &left, sizeof left, MSG_NOSIGNAL);
+}
+
+static _Noreturn void keep(pid_t command, int life, bool whole)
 {
   int pidfd = (int) syscall(SYS_pidfd_open, command, 0);
   struct pollfd ends[2] = {{.fd = life, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
   for (;;) {
     int status;
     pid_t gone = waitpid(command, &status, WNOHANG);
+    if (gone == command && whole) end_family_of_command(life);
     if (gone == command) mirror(status);
-    if (poll(ends, 2, pidfd >= 0 ? -1 : LOOK_MS) > 0 && ends[0].revents != 0) kill(0, SIGKILL);
+    if (poll(ends, 2, pidfd >= 0 ? -1 : LOOK_MS) <= 0 || ends[0].revents == 0) continue;
+    if (!whole) kill(0, SIGKILL);
+    (void) family_end();
+    _exit(128 + SIGKILL);
   }
 }
 
@@ -107,6 +121,7 @@ static _Noreturn void be_group(const struct child_options *options, const struct
   prctl(PR_SET_NAME, "hook keeper");
   close(pipes->life[WRITE_END]);
   if (poll(&life, 1, 0) > 0) _exit(0); /* our parent is gone already */
+  if (options->whole) family_adopt();
   pid_t command = fork();
   if (command == 0) {
     child_bind(keeper);
@@ -114,7 +129,7 @@ static _Noreturn void be_group(const struct child_options *options, const struct
   }
   if (command < 0) give_up(pipes->error[WRITE_END]);
   child_close_others(&life.fd, 1);
-  keep(command, life.fd);
+  keep(command, life.fd, options->whole);
 }
 
 /* --- The parent ------------------------------------------------------------------------------- */
@@ -130,7 +145,7 @@ static int open_pipes(struct pipes *pipes, bool group)
 {
   *pipes = (struct pipes){.error = {-1, -1}, .life = {-1, -1}};
   if (pipe2(pipes->error, O_CLOEXEC) != 0) return -errno;
-  if (!group || pipe2(pipes->life, O_CLOEXEC) == 0) return 0;
+  if (!group || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pipes->life) == 0) return 0;
   int error = errno;
   close_both(pipes->error);
   return -error;
@@ -187,6 +202,7 @@ static void on_end(uv_poll_t *poll, int error, int events)
   uv_poll_stop(poll);
   child->alive = false;
   if (child->group) end_group(child->pid);
+  if (child->whole) (void) recv(child->life, &child->left, sizeof child->left, MSG_DONTWAIT);
   int status = child_wait(child->pid);
   child->ended(child, WIFEXITED(status) ? WEXITSTATUS(status) : 0,
                WIFSIGNALED(status) ? WTERMSIG(status) : 0);
@@ -231,10 +247,12 @@ int child_spawn(uv_loop_t *loop, struct child *child, const struct child_options
   int status = start(options, &pipes, &child->pid);
   if (status != 0) return status;
   child->group = options->group;
+  child->whole = options->group && options->whole;
+  child->left = 0;
   child->alive = true;
   status = watch(loop, child);
   if (status != 0) {
-    child_kill(child, SIGKILL);
+    kill(child->group ? -child->pid : child->pid, SIGKILL);
     (void) child_wait(child->pid);
     child->alive = false;
   }
@@ -285,9 +303,19 @@ void child_close_others(int *kept, size_t count)
   close_range(from, ~0u, 0);
 }
 
+/* The keeper ends its family, and may have been stopped with its group. */
+static void end_whole(struct child *child)
+{
+  (void) shutdown(child->life, SHUT_WR);
+  kill(-child->pid, SIGCONT);
+}
+
 void child_kill(struct child *child, int number)
 {
-  if (child->alive) kill(child->group ? -child->pid : child->pid, number);
+  if (child->alive && child->whole && number == SIGKILL)
+    end_whole(child);
+  else if (child->alive)
+    kill(child->group ? -child->pid : child->pid, number);
 }
 
 static void on_closed(uv_handle_t *handle)

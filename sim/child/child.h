@@ -25,13 +25,17 @@ struct child_options {
   int output;               /* becomes 1 and 2; -1: ours stay */
   int errors;               /* becomes 2; 0: as `output` says */
   bool group;               /* what it starts ends with it */
-  bool keeps_umask;         /* false: 077, as for everything that lies beside keys */
+  bool
+      whole; /* of a group: also what has left it for a session of its own; such have two seconds to end
+               * behind the command, and are ended then */
+  bool keeps_umask; /* false: 077, as for everything that lies beside keys */
 };
 
 struct child {
   pid_t pid; /* of a group: also its process group */
   int pidfd, life;
-  bool alive, group;
+  bool alive, group, whole;
+  unsigned left; /* of `whole`: so many outlived the command by more than that, and were ended */
   uv_poll_t end;
   void (*ended)(struct child *child, int status, int signal_number); /* one of them is 0 */
   void (*closed)(struct child *child);

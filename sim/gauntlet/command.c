@@ -1,4 +1,5 @@
-/* The command is a shell's, in a process group of its own, which ends with the trial. What it prints
+/* The command is a shell's, in a process group of its own, which ends with the trial, and so does what it
+ * started and what has left the group: no process of one trial meets the next. What it prints
  * goes to a file of the trial; its last line, and whether a sanitizer or a signal ended it, is kept. */
 #define _GNU_SOURCE
 #include "gauntlet/command.h"
@@ -10,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "child/child.h"
@@ -29,7 +31,7 @@ struct started {
 
 static const char *const placeholders[] = {"host", "port", "ca",  "cert",   "key",
                                            "id",   "url",  "out", "address"};
-enum { PLACEHOLDERS = sizeof placeholders / sizeof *placeholders };
+enum { PORT = 1, URL = 6, OUT = 7, PLACEHOLDERS = sizeof placeholders / sizeof *placeholders };
 
 /* The placeholder that begins at the brace; -1: it is none. */
 static int placeholder_at(const char *brace, size_t *size)
@@ -54,7 +56,7 @@ static int check_command(const char *text, struct error *error)
       continue;
     }
     int which = placeholder_at(at, &size);
-    reaches |= which == 1 || which == 6;
+    reaches |= which == PORT || which == URL;
     bool shell = at > text && at[-1] == '$';
     if (which < 0 && !shell && word > 0 && at[1 + word] == '}')
       return error_set(
@@ -93,13 +95,43 @@ static int fill_in(const char *text, const char *const values[PLACEHOLDERS], cha
   return 0;
 }
 
+/* Whether {out} is a word's end, so that it is the very file; "{out}.bin" is another. */
+static bool names_file(const char *text)
+{
+  for (const char *at = strchr(text, '{'); at != NULL; at = strchr(at + 1, '{')) {
+    size_t size = 0;
+    if (at[1] == '{')
+      at++;
+    else if (placeholder_at(at, &size) == OUT && strchr(" \t\n\"';|&)<>", at[size]) != NULL)
+      return true; /* strchr finds the end of the text, too */
+  }
+  return false;
+}
+
+/* Paths go into the command as they are, within quotes of the user's or without: what a shell or a client
+ * would take apart must not be in them. */
+static int check_folder(const char *folder, struct error *error)
+{
+  bool plain = folder[0] != '-';
+  for (const char *c = folder; *c != '\0'; c++) {
+    bool word = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
+    plain &= word || (unsigned char) *c >= 0x80 || strchr("/._+,@%:-", *c) != NULL;
+  }
+  if (plain) return 0;
+  return error_set(
+      error, EXIT_CODE_SETUP,
+      "the folder for what the command is given, '%.200s', has a character in its name "
+      "that a shell would take apart: set TMPDIR to one of letters and digits",
+      folder);
+}
+
 /* --- What it is given ------------------------------------------------------------------------- */
 
 int command_prepare(struct command_setting *command, const struct credentials *credentials,
                     struct error *error)
 {
   X509 *client = credentials->client;
-  if (check_command(command->text, error) != 0 ||
+  if (check_command(command->text, error) != 0 || check_folder(command->folder, error) != 0 ||
       files_join(command->certificate, command->folder, "client.crt", error) != 0 ||
       files_join(command->key, command->folder, "client.key", error) != 0)
     return -1;
@@ -125,6 +157,7 @@ static int name_files(struct started *started, struct error *error)
     snprintf(name, sizeof name, "%03zu.%s", started->trial->number, suffix[i]);
     if (files_join(to[i], command->folder, name, error) != 0) return -1;
   }
+  (void) files_remove(started->out, NULL); /* of an earlier try */
   return write_anchors(started->trial, started->ca, error);
 }
 
@@ -175,6 +208,27 @@ static void read_log(struct started *started)
     seen->sanitizer |= memmem(tail, (size_t) n, marks[i], strlen(marks[i])) != NULL;
 }
 
+/* The file goes with the trial: one of a flood is large. */
+static enum observation_file look_at_file(const struct started *started)
+{
+  const struct command_setting *command = started->trial->setting->client_setting;
+  const struct trial_setting *setting = started->trial->setting;
+  enum observation_file file = OBSERVATION_NOTHING;
+  uint8_t *data = NULL;
+  struct stat status;
+  if (!names_file(command->text)) return OBSERVATION_UNNAMED;
+  if (lstat(started->out, &status) != 0) return OBSERVATION_NOTHING;
+  if (!S_ISREG(status.st_mode)) return OBSERVATION_UNNAMED; /* a folder, or a link to elsewhere */
+  if (status.st_size > 0) file = OBSERVATION_OTHER;
+  size_t size = 0;
+  if ((size_t) status.st_size == setting->image_size && setting->image_size > 0 &&
+      files_read(started->out, setting->image_size, &data, &size, NULL) == 0 &&
+      size == setting->image_size && memcmp(data, setting->image, size) == 0)
+    file = OBSERVATION_IMAGE;
+  free(data);
+  return file;
+}
+
 static bool is_crash(int signal_number)
 {
   return signal_number == SIGSEGV || signal_number == SIGABRT || signal_number == SIGBUS ||
@@ -197,7 +251,11 @@ static void on_command_ended(struct child *child, int status, int signal_number)
   struct observation *seen = &trial->result->seen;
   bool by_itself = !trial->ending;
   read_log(started);
+  enum observation_file file = look_at_file(started);
+  (void) files_remove(started->out, NULL);
   if (by_itself) {
+    seen->file = file;
+    seen->left = child->left;
     seen->status = status;
     seen->signal = signal_number;
     /* a shell says so of a program that a signal ended */
@@ -245,7 +303,7 @@ static int start_command(struct trial *trial, struct error *error)
   }
   char *const arguments[] = {"sh", "-c", started->line, NULL};
   const struct child_options options = {
-      .file = "/bin/sh", .arguments = arguments, .output = log, .group = true};
+      .file = "/bin/sh", .arguments = arguments, .output = log, .group = true, .whole = true};
   int status = child_spawn(trial->setting->loop, &started->child, &options, on_command_ended);
   close(log);
   if (status == 0) return 0;

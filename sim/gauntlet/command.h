@@ -13,7 +13,8 @@ struct command_setting {
   char certificate[FILES_PATH_MAX], key[FILES_PATH_MAX]; /* by command_prepare */
 };
 
-/* Writes what all of them are given, and refuses a command that would not reach a server (USAGE). */
+/* Writes what all of them are given. Refuses a command that would not reach a server (USAGE), and a folder
+ * whose name a shell would take apart (SETUP). */
 int command_prepare(struct command_setting *command, const struct credentials *credentials,
                     struct error *error);
 

@@ -86,11 +86,11 @@ int gauntlet_plan(const struct gauntlet_options *options, struct report *out, st
   return 0;
 }
 
-static size_t count_controls(const struct report *report)
+size_t gauntlet_controls(const struct report *plan)
 {
   size_t count = 0;
-  for (; count < report->count; count++) {
-    const struct gauntlet_case *c = report->result[count].c;
+  for (; count < plan->count; count++) {
+    const struct gauntlet_case *c = plan->result[count].c;
     assert(c != NULL); /* a plan has a case for each of its trials */
     if (!c->control) break;
   }
@@ -318,7 +318,7 @@ int gauntlet_run(const struct gauntlet_options *options, struct report *out, str
   run->report = out;
   uint64_t began = uv_hrtime();
   int result = gauntlet_plan(options, out, error);
-  run->controls = count_controls(out);
+  run->controls = gauntlet_controls(out);
   if (result == 0) result = set_up_run(run, error);
   if (result == 0) run_to_the_end(run);
   out->duration_s = (double) (uv_hrtime() - began) / 1e9;

@@ -36,6 +36,8 @@ int gauntlet_run(const struct gauntlet_options *options, struct report *out, str
 /* The trials of such a gauntlet, in their order: the control first. 0, or -1 (USAGE); to be freed in
  * both cases. */
 int gauntlet_plan(const struct gauntlet_options *options, struct report *out, struct error *error);
+/* How many of them are controls. */
+size_t gauntlet_controls(const struct report *plan);
 void gauntlet_free(struct report *report);
 
 #endif

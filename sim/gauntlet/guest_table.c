@@ -48,28 +48,35 @@ static void add_guest(struct table *table, const struct guest *guest)
   count_verdicts(guest, of);
   const struct trial_result *last = last_of(guest);
   const char *who = guest->name[0] != '\0' ? guest->name : guest->address;
-  add_line(table, "%-20.40s %zu of %zu: %u passed, %u failed, %u not shown%s", who, guest->at,
-           guest->report.count, of[VERDICT_PASS] + of[VERDICT_WARN], of[VERDICT_FAIL],
-           of[VERDICT_NOT_SHOWN], guest_is_through(guest) ? ", through" : "");
+  size_t count = guest->report.count, done = guest->at < count ? guest->at : count;
+  add_line(table, "%-20.40s %zu of %zu: %u passed, %u failed, %u not shown%s%s", who, done, count,
+           of[VERDICT_PASS] + of[VERDICT_WARN], of[VERDICT_FAIL], of[VERDICT_NOT_SHOWN],
+           guest_is_through(guest) ? ", through" : "",
+           guest->mixed[0] != '\0' ? "; TWO DEVICES?" : "");
   if (guest_is_through(guest)) {
     add_line(table, "  may be switched off");
     return;
   }
   const struct trial_result *now = &guest->report.result[guest->at];
-  add_line(table, "  %s %s, TLS 1.%u%s%s%s%s", guest->open > 0 ? "on:" : "next:", now->c->id,
-           now->tls - 10u, last != NULL ? "; last " : "",
-           last != NULL ? verdict_word(last->verdict) : "", last != NULL ? ": " : "",
-           last != NULL ? last->c->id : "");
+  add_line(table, "  %s%s %s, TLS 1.%u%s%s%s%s", guest->at >= count ? "once more, " : "",
+           guest->open > 0 ? "on:" : "next:", now->c->id, now->tls - 10u,
+           last != NULL ? "; last " : "", last != NULL ? verdict_word(last->verdict) : "",
+           last != NULL ? ": " : "", last != NULL ? last->c->id : "");
 }
 
 size_t guest_table(const struct guest *guests, size_t count, unsigned columns, unsigned rows,
                    char *out, size_t size)
 {
   struct table table = {.out = out, .size = size, .columns = columns < 500 ? columns : 500};
-  size_t fit = rows > 4 ? (rows - 2) / 2 : 1, shown = count < fit ? count : fit;
+  size_t fit = rows > 4 ? (rows - 2) / 2 : 1, devices = 0;
+  unsigned silent = 0;
   if (size > 0) out[0] = '\0';
-  for (size_t i = 0; i < shown; i++) add_guest(&table, &guests[i]);
-  if (count == 0) add_line(&table, "waiting for the first device");
-  if (shown < count) add_line(&table, "and %zu more devices", count - shown);
+  for (size_t i = 0; i < count; i++) {
+    silent += guests[i].silent;
+    if (guests[i].has_come && devices++ < fit) add_guest(&table, &guests[i]);
+  }
+  if (devices == 0) add_line(&table, "waiting for the first device");
+  if (devices > fit) add_line(&table, "and %zu more devices", devices - fit);
+  if (silent > 0) add_line(&table, "not counted: %u without a ClientHello", silent);
   return table.lines;
 }

@@ -45,6 +45,8 @@ void judge_add(struct observation *trial, const struct observation *connection)
   trial->watched = all.watched;
   trial->cut_short = all.cut_short;
   trial->ended = all.ended;
+  trial->file = all.file;
+  trial->left = all.left;
   trial->status = all.status;
   trial->signal = all.signal;
   trial->took_ms = all.took_ms;
@@ -121,6 +123,50 @@ static enum conduct conduct_in_mqtt(const struct trial_result *result)
   return is_gone(seen) ? CONDUCT_REFUSED : CONDUCT_HUNG;
 }
 
+/* Where the head of an answer ends in what is sent; NULL: not in there. */
+static const uint8_t *end_of_head(const struct script_bytes *bytes)
+{
+  for (size_t i = 4; i <= bytes->size; i++)
+    if (memcmp(bytes->data + i - 4, "\r\n\r\n", 4) == 0) return bytes->data + i;
+  return NULL;
+}
+
+/* Whether anything is served that a client could take for an image: one byte behind the head of an
+ * answer is enough, whatever that head says, and so is what is no HTTP at all. */
+static bool delivers(const struct script *script)
+{
+  bool body = false, begun = false;
+  for (size_t i = 0; i < script->count; i++) {
+    const struct script_step *step = &script->step[i];
+    const struct script_bytes *bytes = &step->bytes;
+    if (step->verb == SCRIPT_IMAGE || step->verb == SCRIPT_POLITE) return true;
+    if (step->verb == SCRIPT_REQUEST) body = begun = false;
+    if ((step->verb != SCRIPT_SEND && step->verb != SCRIPT_FLOOD) || bytes->size == 0) continue;
+    bool http = begun || (bytes->size >= 5 && memcmp(bytes->data, "HTTP/", 5) == 0);
+    const uint8_t *end = body ? bytes->data : http ? end_of_head(bytes) : bytes->data;
+    if (end != NULL && end < bytes->data + bytes->size) return true;
+    begun = true;
+    body |= end != NULL;
+  }
+  return false;
+}
+
+/* What exit code 0 means. A file that the command was told to write says whether it took an image. Where
+ * there is none to look at, 0 is content if it was sent anything that could be one: to believe the client
+ * that it checked what it got would hide just the failure that is looked for. Where it was sent nothing,
+ * 0 is no proof of either: curl ends so at a redirect that it does not follow. */
+static enum conduct conduct_of_success(const struct trial_result *result)
+{
+  const struct observation *seen = &result->seen;
+  bool served = delivers(&result->c->talk);
+  switch (seen->file) {
+  case OBSERVATION_NOTHING: return CONDUCT_REFUSED;
+  case OBSERVATION_IMAGE: return CONDUCT_ACCEPTED;
+  case OBSERVATION_OTHER: return served ? CONDUCT_ACCEPTED : CONDUCT_REFUSED;
+  default: return served || seen->failure[0] != '\0' ? CONDUCT_ACCEPTED : CONDUCT_UNCLEAR;
+  }
+}
+
 static enum conduct conduct_in_https(const struct trial_result *result)
 {
   const struct observation *seen = &result->seen;
@@ -129,7 +175,7 @@ static enum conduct conduct_in_https(const struct trial_result *result)
   if (seen->requests == 0) return CONDUCT_UNCLEAR;
   if (!seen->watched && seen->end != OBSERVATION_OPEN) return CONDUCT_UNCLEAR;
   if (!seen->ended) return CONDUCT_HUNG;
-  return seen->status == 0 && seen->signal == 0 ? CONDUCT_ACCEPTED : CONDUCT_REFUSED;
+  return seen->status == 0 && seen->signal == 0 ? conduct_of_success(result) : CONDUCT_REFUSED;
 }
 
 /* Whether the case lets a client say hello before it is treated badly. */
@@ -170,7 +216,10 @@ static void say_why(struct trial_result *result, enum verdict verdict, const cha
 static void describe_refusal(const struct observation *seen, char *out, size_t size)
 {
   double waited = seen->ended_ms >= 0 && seen->said_ms >= 0 ? seen->ended_ms - seen->said_ms : -1;
-  int n = seen->alerted ? snprintf(out, size, "it refused with alert %u", seen->alert)
+  bool empty = seen->requests > 0 && seen->ended && seen->status == 0 && seen->signal == 0 &&
+               (seen->file == OBSERVATION_NOTHING || seen->file == OBSERVATION_OTHER);
+  int n = empty ? snprintf(out, size, "it took no image, though it ended with exit code 0")
+          : seen->alerted ? snprintf(out, size, "it refused with alert %u", seen->alert)
           : seen->end == OBSERVATION_SERVER
               ? snprintf(out, size, "it sent nothing until the server ended the connection")
           : seen->end == OBSERVATION_RESET ? snprintf(out, size, "it reset the connection")
@@ -188,6 +237,11 @@ static void describe_leak(enum case_layer layer, const struct observation *seen,
 {
   if (seen->plain_requests > 0)
     snprintf(out, size, "it asked for the image without TLS");
+  else if (seen->clear_bytes > 0 && seen->application_bytes == 0)
+    snprintf(out, size, "it sent %zu bytes without TLS, for everybody to read", seen->clear_bytes);
+  else if (layer == CASE_HTTPS)
+    snprintf(out, size, "it was content with what it got, and ended with exit code %d",
+             seen->status);
   else if (layer == CASE_MQTT)
     snprintf(out, size,
              "it went on as with a good broker: %u message%s, %u of them after a refusal",
@@ -288,12 +342,16 @@ static bool judge_nothing(struct trial_result *result)
             seen->unserved_why);
     return true;
   case CONDUCT_UNCLEAR:
-    say_why(result, VERDICT_NOT_SHOWN, "%s",
-            result->c->layer == CASE_TLS     ? "it was gone before the server had said all"
-            : seen->requests > 0             ? "what it made of the answer cannot be seen from here"
-            : result->c->layer == CASE_HTTPS ? "it never sent a request"
-            : !seen->asked                   ? "it never sent CONNECT"
-                                             : "it had left before the lie was told");
+    say_why(
+        result, VERDICT_NOT_SHOWN, "%s",
+        result->c->layer == CASE_TLS ? "it was gone before the server had said all"
+        : seen->requests > 0 && seen->ended
+            ? "it ended with exit code 0, and was sent nothing that could be an image: with {out} "
+              "in the command its file would tell"
+        : seen->requests > 0             ? "what it made of the answer cannot be seen from here"
+        : result->c->layer == CASE_HTTPS ? "it never sent a request"
+        : !seen->asked                   ? "it never sent CONNECT"
+                                         : "it had left before the lie was told");
     return true;
   default: return false;
   }
@@ -358,10 +416,19 @@ static void judge_own(struct trial_result *result)
     say_why(result, VERDICT_PASS, "%s", expected);
 }
 
-void judge_trial(struct trial_result *result, bool to_the_letter)
+/* What they would have done later was not seen. */
+static void note_left(struct trial_result *result)
 {
-  result->conduct = judge_conduct(result);
-  if (result->verdict == VERDICT_SKIPPED) return;
+  size_t used = strlen(result->why);
+  unsigned left = result->seen.left;
+  if (left > 0)
+    snprintf(result->why + used, sizeof result->why - used,
+             "; %u process%s that it left behind %s ended", left, left == 1 ? "" : "es",
+             left == 1 ? "was" : "were");
+}
+
+static void judge_seen(struct trial_result *result, bool to_the_letter)
+{
   if (result->seen.sanitizer) {
     say_why(result, VERDICT_FAIL, "it crashed: %s", result->seen.said_last);
     return;
@@ -377,4 +444,12 @@ void judge_trial(struct trial_result *result, bool to_the_letter)
   case CASE_ACCEPT: judge_acceptance(result); break;
   case CASE_EITHER: judge_either(result); break;
   }
+}
+
+void judge_trial(struct trial_result *result, bool to_the_letter)
+{
+  result->conduct = judge_conduct(result);
+  if (result->verdict == VERDICT_SKIPPED) return;
+  judge_seen(result, to_the_letter);
+  note_left(result);
 }

@@ -19,6 +19,14 @@ enum observation_end {
   OBSERVATION_SERVER, /* the case has the server close it */
 };
 
+/* What a command left in the file that it was to write. */
+enum observation_file {
+  OBSERVATION_UNNAMED, /* it was not told of one, or of no file */
+  OBSERVATION_NOTHING, /* there is none, or an empty one */
+  OBSERVATION_IMAGE,   /* the image */
+  OBSERVATION_OTHER,   /* something else */
+};
+
 /* Of all connections of one trial, in the order of what happens. Times are of the loop's clock, in
  * milliseconds since the trial began; -1: it did not come to that. */
 struct observation {
@@ -68,9 +76,11 @@ struct observation {
   unsigned pings; /* PINGREQs that were answered */
 
   /* of a command, or of our own device */
-  bool watched;       /* it is one of these: how it ends will be known */
-  bool ended;         /* it did, within the time that it had */
-  bool cut_short;     /* the trial was, by who had begun it */
+  bool watched;   /* it is one of these: how it ends will be known */
+  bool ended;     /* it did, within the time that it had */
+  bool cut_short; /* the trial was, by who had begun it */
+  enum observation_file file;
+  unsigned left;      /* processes of a command that outlived it, and were ended */
   int status, signal; /* of a command: exit status, or the signal that ended it */
   double took_ms;
   char said_last[OBSERVATION_TEXT]; /* the last line that a command printed */

@@ -3,8 +3,11 @@
 #define _GNU_SOURCE
 #include "gauntlet/visit_internal.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define TEXT_MAX 4096u /* what is longer is no head that names anybody */
 
@@ -151,6 +154,47 @@ static bool has_progress(struct visit *visit, const struct script_step *step)
   return true;
 }
 
+/* --- Who speaks ------------------------------------------------------------------------------- */
+
+enum { PAUSE_MS = 100, PAUSES_MAX_MS = 1500 };
+
+/* How long a peer so far away must be silent to have nothing more on its way: Nagle's algorithm holds
+ * a second packet back until the first is acknowledged. */
+static uint64_t pause_of(const struct visit *visit)
+{
+  struct tcp_info info = {0};
+  socklen_t size = sizeof info;
+  uv_os_fd_t fd;
+  if (uv_fileno((const uv_handle_t *) &visit->tcp, &fd) != 0 ||
+      getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+    return PAUSE_MS;
+  return PAUSE_MS + info.tcpi_rtt / 1000 * 2;
+}
+
+static void on_hush(uv_timer_t *timer)
+{
+  struct visit *visit = timer->data;
+  visit->heard_ms = 0;
+  play_on(visit);
+}
+
+/* In MQTT the server speaks when the client has paused: what comes after that was said behind what the
+ * server said, and nothing that was on its way before counts as an answer to a lie. */
+static void wait_for_pause(struct visit *visit)
+{
+  uint64_t now = uv_now(visit->loop), pause = pause_of(visit);
+  if (visit->closed || visit->act->c->layer != CASE_MQTT) return;
+  if (visit->heard_ms == 0) visit->heard_ms = now;
+  uint64_t until = visit->heard_ms + PAUSES_MAX_MS; /* of one that never pauses */
+  if (now + pause > until) pause = until > now ? until - now : 0;
+  uv_timer_start(&visit->hush, on_hush, pause, 0);
+}
+
+static bool client_speaks(const struct visit *visit)
+{
+  return uv_is_active((const uv_handle_t *) &visit->hush) != 0;
+}
+
 /* --- Steps ------------------------------------------------------------------------------------ */
 
 static bool begin_tls(struct visit *visit, const struct script_step *step)
@@ -167,6 +211,7 @@ static bool begin_tls(struct visit *visit, const struct script_step *step)
 static bool wait_for(struct visit *visit, const struct script_step *step)
 {
   if (step->verb == SCRIPT_REQUEST) return talk_https_take(visit, step->verb);
+  if (client_speaks(visit)) return false;
   return talk_mqtt_take(visit, step->verb);
 }
 
@@ -186,7 +231,7 @@ static void be_polite(struct visit *visit, const struct script_step *step)
     if (talk_https_take(visit, SCRIPT_REQUEST)) talk_https_image(visit);
     return;
   }
-  (void) talk_mqtt_take(visit, SCRIPT_POLITE);
+  if (!client_speaks(visit)) (void) talk_mqtt_take(visit, SCRIPT_POLITE);
 }
 
 /* True: it is done, and the next one may begin. */
@@ -232,5 +277,6 @@ void play_app(struct visit *visit, const uint8_t *data, size_t size)
   if (!visit_keep(&visit->talk, data, size)) return;
   visit->talking = true;
   if (!speaks_http(visit)) talk_mqtt_note(visit);
+  wait_for_pause(visit);
   play_on(visit);
 }

@@ -46,9 +46,14 @@ struct session {
   uv_loop_t loop;
   uv_timer_t beat;
   uv_signal_t interrupt, terminate;
+  uv_idle_t idle;
   struct credentials credentials;
-  struct act *act;    /* one for each trial of the plan */
-  struct report plan; /* what every guest begins with */
+  struct act *act;     /* one for each trial of the plan .. */
+  size_t made;         /* .. of which so many were made while there was nothing else to do */
+  struct error *error; /* the caller's .. */
+  bool failed;         /* .. which is set */
+  struct report plan;  /* what every guest begins with */
+  size_t controls;     /* they come first in it */
   struct door *door;
   struct call *calls;
   size_t call_count;
@@ -99,6 +104,7 @@ static void close_everything(struct session *session)
   power_close(session->power);
   session->power = NULL;
   uv_close((uv_handle_t *) &session->beat, NULL);
+  uv_close((uv_handle_t *) &session->idle, NULL);
   uv_close((uv_handle_t *) &session->interrupt, NULL);
   uv_close((uv_handle_t *) &session->terminate, NULL);
 }
@@ -111,11 +117,21 @@ static void on_session_signal(uv_signal_t *handle, int number)
   close_everything(session);
 }
 
+/* Not counting whoever came with no ClientHello. */
+static size_t count_devices(const struct session *session)
+{
+  size_t devices = 0;
+  for (size_t i = 0; i < session->out->count; i++) devices += session->out->guest[i].has_come;
+  return devices;
+}
+
 static bool all_are_through(const struct session *session)
 {
-  for (size_t i = 0; i < session->out->count; i++)
-    if (!guest_is_through(&session->out->guest[i])) return false;
-  return session->out->count > 0;
+  for (size_t i = 0; i < session->out->count; i++) {
+    const struct guest *guest = &session->out->guest[i];
+    if (guest->has_come && !guest_is_through(guest)) return false;
+  }
+  return count_devices(session) > 0;
 }
 
 /* --- Guests ----------------------------------------------------------------------------------- */
@@ -136,16 +152,43 @@ static void place_of(const struct session *session, int fd, const struct door *d
 
 static bool begin_guest(struct session *session, struct guest *guest, const char *place)
 {
-  *guest = (struct guest){.began_ms = -1, .ended_ms = -1};
+  *guest = (struct guest){.began_ms = -1, .ended_ms = -1, .heard_ms = -1, .back_ms = -1};
   snprintf(guest->address, sizeof guest->address, "%s", place);
+  guest->controls = session->controls;
+  guest->by_port = session->options->cases_by_port;
   guest->report = session->plan;
   guest->report.started_unix_s = (int64_t) time(NULL);
-  guest->report.result = malloc(session->plan.count * sizeof *guest->report.result);
+  size_t each = sizeof *guest->report.result;
+  guest->report.result = malloc(guest_trials(guest) * each);
   if (guest->report.result == NULL) return false;
-  memcpy(guest->report.result, session->plan.result,
-         session->plan.count * sizeof *guest->report.result);
-  say_of_session(session, "a device has come from %s: %zu trials", place, guest->report.count);
+  memcpy(guest->report.result, session->plan.result, session->plan.count * each);
+  memcpy(guest->report.result + session->plan.count, session->plan.result,
+         session->controls * each);
   return true;
+}
+
+static void count_silent(struct session *session, const struct guest *guest)
+{
+  session->out->silent += guest->silent;
+  if (guest->silent > 0)
+    say_of_session(session,
+                   "%u connection%s without a ClientHello came from %s: nothing is counted of that",
+                   guest->silent, guest->silent == 1 ? "" : "s", guest->address);
+}
+
+/* A place for one more: behind the others, or that of somebody who was no device. */
+static struct guest *make_place(struct session *session)
+{
+  struct session_outcome *out = session->out;
+  if (out->count < SESSION_GUESTS_MAX) return &out->guest[out->count++];
+  for (size_t i = 0; i < out->count; i++) {
+    struct guest *guest = &out->guest[i];
+    if (guest->has_come || guest->open > 0) continue;
+    count_silent(session, guest);
+    gauntlet_free(&guest->report);
+    return guest;
+  }
+  return NULL;
 }
 
 static struct guest *find_guest(struct session *session, const char *place)
@@ -153,24 +196,84 @@ static struct guest *find_guest(struct session *session, const char *place)
   struct session_outcome *out = session->out;
   for (size_t i = 0; i < out->count; i++)
     if (strcmp(out->guest[i].address, place) == 0) return &out->guest[i];
-  if (out->count == SESSION_GUESTS_MAX || !begin_guest(session, &out->guest[out->count], place))
-    return NULL;
-  return &out->guest[out->count++];
+  struct guest *guest = make_place(session);
+  if (guest == NULL || begin_guest(session, guest, place)) return guest;
+  *guest = (struct guest){0}; /* nobody's, for want of memory */
+  return NULL;
 }
 
-static void tell_trial(struct session *session, const struct guest *guest, size_t trial)
+static void note_coming(struct session *session, const struct guest *guest, bool before)
+{
+  if (!before && guest->has_come)
+    say_of_session(session, "a device has come from %s: %zu trials", guest->address,
+                   guest->report.count);
+  session->last_ms = now_of(session);
+  session->prompted = false;
+}
+
+/* The control that is shown once more is none of the plan's. */
+static size_t act_of(const struct session *session, size_t trial)
+{
+  return trial < session->plan.count ? trial : trial - session->plan.count;
+}
+
+/* Who goes from port to port has to be told where to go once more. */
+static void ask_for_controls(struct session *session, struct guest *guest)
+{
+  size_t at = guest->at;
+  bool owed = guest->by_port && at >= guest->report.count && at < guest_trials(guest);
+  if (!owed || guest->asked == at) return;
+  guest->asked = at;
+  say_of_session(session,
+                 "%s has been shown every case: once more to port %zu, please, to show that it "
+                 "still lets in a sound server",
+                 guest->name[0] != '\0' ? guest->name : guest->address,
+                 ntohs(session->options->address.sin_port) + act_of(session, at));
+}
+
+static void tell_trial(struct session *session, struct guest *guest, size_t trial)
 {
   const struct trial_result *r = &guest->report.result[trial];
   const char *who = guest->name[0] != '\0' ? guest->name : guest->address;
-  say_of_session(session, "%s  %zu/%zu  %-12s %s, TLS 1.%u: %s", who, trial + 1,
-                 guest->report.count, verdict_word(r->verdict), r->c->id, r->tls - 10u, r->why);
-  if (guest->mixed)
-    say_of_session(
-        session,
-        "two certificates have come from %s: two devices are taken for one; give each a port of "
-        "its "
-        "own (--ports 2)",
-        guest->address);
+  char number[48] = "at the end";
+  if (trial < guest->report.count)
+    snprintf(number, sizeof number, "%zu/%zu", trial + 1, guest->report.count);
+  say_of_session(session, "%s  %s  %-12s %s, TLS 1.%u: %s", who, number, verdict_word(r->verdict),
+                 r->c->id, r->tls - 10u, r->why);
+  ask_for_controls(session, guest);
+}
+
+/* --- Acts ------------------------------------------------------------------------------------- */
+
+/* When it is due, or when there is nothing else to do. A file of cases that cannot be served ends the
+ * session. */
+static bool ready_act(struct session *session, size_t trial)
+{
+  struct act *act = &session->act[trial];
+  const struct trial_result *r = &session->plan.result[trial];
+  if (act->context != NULL && !session->failed) return true;
+  if (session->failed ||
+      act_open(act, r->c, r->tls, &session->credentials.setting, session->error) != 0) {
+    session->failed = true;
+    close_everything(session);
+    return false;
+  }
+  snprintf(act->host, sizeof act->host, "%s", session->credentials.setting.host);
+  act->port = (uint16_t) (ntohs(session->options->address.sin_port) +
+                          (session->options->cases_by_port ? trial : 0));
+  act->image = session->image;
+  act->image_size = sizeof session->image;
+  return true;
+}
+
+static void on_idle(uv_idle_t *idle)
+{
+  struct session *session = idle->data;
+  size_t trial = session->made++;
+  if (trial >= session->plan.count)
+    uv_idle_stop(idle);
+  else if (session->plan.result[trial].verdict != VERDICT_SKIPPED)
+    (void) ready_act(session, trial);
 }
 
 /* --- Calls ------------------------------------------------------------------------------------ */
@@ -184,44 +287,25 @@ static void drop_call(struct call *call)
   free(call);
 }
 
-/* Of cases by port, which come in any order: each has been shown to this guest. */
-static bool is_settled(const struct guest *guest)
-{
-  for (size_t i = 0; i < guest->report.count; i++) {
-    const struct trial_result *r = &guest->report.result[i];
-    bool passed_over = r->verdict == VERDICT_SKIPPED || r->verdict == VERDICT_NOT_OFFERED;
-    if (!passed_over && r->conduct == CONDUCT_NONE) return false;
-  }
-  return true;
-}
-
 static void on_call_ended(void *ctx, const struct observation *seen)
 {
   struct call *call = ctx;
   struct session *session = call->session;
   struct guest *guest = call->guest;
   size_t trial = call->trial;
-  session->last_ms = now_of(session);
   guest->report.result[trial].seen.cut_short |= session->out->interrupted;
-  bool belongs = trial == guest->at || session->options->cases_by_port;
-  size_t before = guest->at;
-  if (session->options->cases_by_port) guest->at = trial;
-  bool over = belongs && guest_seen(guest, seen, now_of(session));
-  if (session->options->cases_by_port) guest->at = is_settled(guest) ? guest->report.count : before;
-  if (!belongs) over = guest_seen_late(guest, trial, seen, now_of(session));
+  bool mixed = guest->mixed[0] != '\0', here = guest->has_come;
+  unsigned silent = guest->silent;
+  bool over = guest_seen(guest, trial, seen, now_of(session));
+  if (guest->silent == silent) note_coming(session, guest, here);
   if (over) tell_trial(session, guest, trial);
+  if (!mixed && guest->mixed[0] != '\0') say_of_session(session, "attention: %s", guest->mixed);
   drop_call(call);
   show(session);
   if (all_are_through(session) && session->calls == NULL) close_everything(session);
 }
 
 static const struct visit_handler callers = {.ended = on_call_ended};
-
-static size_t trial_of(const struct session *session, const struct guest *guest,
-                       const struct door *door)
-{
-  return session->options->cases_by_port ? door->number : guest->at;
-}
 
 static void on_guest(void *ctx, int fd)
 {
@@ -231,18 +315,11 @@ static void on_guest(void *ctx, int fd)
   place_of(session, fd, door, place);
   struct guest *guest = session->call_count < VISITS_MAX ? find_guest(session, place) : NULL;
   struct call *call = guest != NULL ? calloc(1, sizeof *call) : NULL;
-  if (call == NULL || trial_of(session, guest, door) >= guest->report.count) {
+  size_t trial = call != NULL ? guest_next(guest, door->number, now_of(session)) : GUEST_NONE;
+  bool made = trial != GUEST_NONE && ready_act(session, act_of(session, trial));
+  if (trial != GUEST_NONE && !made) guest->open--;
+  if (!made) {
     session->out->turned_away += call == NULL;
-    free(call);
-    close(fd);
-    return;
-  }
-  size_t trial = trial_of(session, guest, door), before = guest->at;
-  guest->at = trial;
-  (void) guest_next(guest, now_of(session));
-  trial = guest->at; /* those that could not be made ready are passed over */
-  if (session->options->cases_by_port) guest->at = before;
-  if (trial >= guest->report.count) {
     free(call);
     close(fd);
     return;
@@ -251,10 +328,8 @@ static void on_guest(void *ctx, int fd)
   call->next = session->calls;
   session->calls = call;
   session->call_count++;
-  session->last_ms = now_of(session);
-  session->prompted = false;
-  call->visit =
-      visit_open(&session->loop, fd, &session->act[trial], session->began, &callers, call);
+  call->visit = visit_open(&session->loop, fd, &session->act[act_of(session, trial)],
+                           session->began, &callers, call);
   if (call->visit == NULL) {
     session->out->turned_away++;
     guest->open--;
@@ -277,6 +352,11 @@ static void look_after(struct call *call)
 {
   struct session *session = call->session;
   double now = now_of(session);
+  if (visit_seen(call->visit)->has_hello) {
+    bool before = call->guest->has_come;
+    call->guest->has_come = true;
+    note_coming(session, call->guest, before);
+  }
   if (call->content_ms < 0 && has_shown_enough(call)) call->content_ms = now;
   bool content = call->content_ms >= 0 && now - call->content_ms >= CONTENT_MS;
   bool late = now - visit_seen(call->visit)->first_ms >= session->options->gauntlet->patience_ms;
@@ -286,13 +366,13 @@ static void look_after(struct call *call)
 static void look_for_the_absent(struct session *session)
 {
   double away = now_of(session) - session->last_ms;
-  if (session->calls != NULL) return;
   if (away >= session->options->give_up_ms) {
     close_everything(session);
     return;
   }
   if (away < session->options->absent_ms || session->prompted) return;
-  if (session->out->count > 0 && session->power != NULL) {
+  bool came = count_devices(session) > 0;
+  if (came && session->power != NULL) {
     bool soon = now_of(session) - session->cycled_ms < session->options->absent_ms;
     if (soon || !power_cycle(session->power)) return; /* it may be booting */
     say_of_session(session, "nobody has come for %.0f s: the power is switched off and on",
@@ -302,8 +382,8 @@ static void look_for_the_absent(struct session *session)
   }
   session->prompted = true;
   say_of_session(session, "nobody has come for %.0f s: %s", away / 1000,
-                 session->out->count > 0 ? "switch the device off and on, please"
-                                         : "is the device told this address and port?");
+                 came ? "switch the device off and on, please"
+                      : "is the device told this address and port?");
 }
 
 static void on_beat(uv_timer_t *timer)
@@ -362,6 +442,7 @@ static bool can_be_shown(const struct session *session, const struct gauntlet_ca
 
 static int prepare_trials(struct session *session, struct error *error)
 {
+  session->controls = gauntlet_controls(&session->plan);
   session->act = calloc(session->plan.count + 1, sizeof *session->act);
   if (session->act == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for cases");
   for (size_t i = 0; i < session->plan.count; i++) {
@@ -371,21 +452,10 @@ static int prepare_trials(struct session *session, struct error *error)
         seen->took_ms = -1;
     r->verdict = VERDICT_NOT_SHOWN;
     snprintf(r->why, sizeof r->why, "it never connected");
-    if (!can_be_shown(session, r->c)) {
-      r->verdict = VERDICT_SKIPPED;
-      snprintf(
-          r->why, sizeof r->why,
-          "the device would have to be given other roots, another name or another time for it");
-      continue;
-    }
-    if (act_open(&session->act[i], r->c, r->tls, &session->credentials.setting, error) != 0)
-      return -1;
-    struct act *act = &session->act[i];
-    snprintf(act->host, sizeof act->host, "%s", session->credentials.setting.host);
-    act->port = (uint16_t) (ntohs(session->options->address.sin_port) +
-                            (session->options->cases_by_port ? i : 0));
-    session->act[i].image = session->image;
-    session->act[i].image_size = sizeof session->image;
+    if (can_be_shown(session, r->c)) continue;
+    r->verdict = VERDICT_SKIPPED;
+    snprintf(r->why, sizeof r->why,
+             "the device would have to be given other roots, another name or another time for it");
   }
   return 0;
 }
@@ -394,6 +464,7 @@ static int set_up_session(struct session *session, struct error *error)
 {
   const struct session_options *options = session->options;
   session->plan.target = "listen";
+  mint_warm_up();
   if (gauntlet_plan(options->gauntlet, &session->plan, error) != 0 ||
       credentials_make(&session->credentials, options->gauntlet->cases, options->gauntlet->host,
                        options->keys, (int64_t) time(NULL), error) != 0 ||
@@ -409,6 +480,9 @@ static void turn(struct session *session)
   uv_timer_init(&session->loop, &session->beat);
   uv_signal_init(&session->loop, &session->interrupt);
   uv_signal_init(&session->loop, &session->terminate);
+  uv_idle_init(&session->loop, &session->idle);
+  session->idle.data = session;
+  uv_idle_start(&session->idle, on_idle);
   session->beat.data = session->interrupt.data = session->terminate.data = session;
   uv_timer_start(&session->beat, on_beat, BEAT_MS, BEAT_MS);
   uv_signal_start(&session->interrupt, on_session_signal, SIGINT);
@@ -434,15 +508,53 @@ static void close_session(struct session *session)
   free(session);
 }
 
+static void name_client(struct guest *guest)
+{
+  char who[sizeof guest->report.client]; /* the guest's own text must not be written to itself */
+  if (guest->mixed[0] != '\0')
+    snprintf(who, sizeof who, "two devices at %s, it seems", guest->address);
+  else
+    snprintf(who, sizeof who, "%s", guest->name[0] != '\0' ? guest->name : guest->address);
+  memcpy(guest->report.client, who, sizeof who);
+}
+
+static void conclude_guest(struct session *session, struct guest *guest)
+{
+  guest_conclude(guest, session->out->interrupted);
+  guest->report.duration_s = now_of(session) / 1000;
+  guest->report.interrupted = session->out->interrupted;
+  name_client(guest);
+  if (guest->mixed[0] != '\0') say_of_session(session, "attention: %s", guest->mixed);
+}
+
+/* Who was no device has no results. */
 static void conclude_guests(struct session *session)
 {
-  for (size_t i = 0; i < session->out->count; i++) {
-    struct guest *guest = &session->out->guest[i];
-    guest->report.duration_s = now_of(session) / 1000;
-    guest->report.interrupted = session->out->interrupted;
-    snprintf(guest->report.client, sizeof guest->report.client, "%s",
-             guest->name[0] != '\0' ? guest->name : guest->address);
+  struct session_outcome *out = session->out;
+  size_t devices = 0;
+  for (size_t i = 0; i < out->count; i++) {
+    struct guest *guest = &out->guest[i];
+    count_silent(session, guest);
+    if (!guest->has_come) {
+      gauntlet_free(&guest->report);
+      continue;
+    }
+    conclude_guest(session, guest);
+    if (devices != i) out->guest[devices] = *guest;
+    devices++;
   }
+  out->count = devices;
+}
+
+static int say_nobody_came(const struct session_outcome *out, struct error *error)
+{
+  char silent[80] = "";
+  if (out->silent > 0)
+    snprintf(silent, sizeof silent, " but for %u without a ClientHello", out->silent);
+  return error_set(error, EXIT_CODE_SETUP,
+                   "nobody connected%s: give the device what --export writes, and this machine's "
+                   "address and port",
+                   silent);
 }
 
 int session_run(const struct session_options *options, struct session_outcome *out,
@@ -456,20 +568,19 @@ int session_run(const struct session_options *options, struct session_outcome *o
   }
   session->options = options;
   session->out = out;
+  session->error = error;
   int result = open_doors(session, error); /* who comes already waits until all is ready */
   if (result == 0) result = set_up_session(session, error);
   if (result == 0) {
-    uv_update_time(&session->loop); /* making certificates took a while */
+    uv_update_time(&session->loop); /* making roots took a while */
     session->began = uv_now(&session->loop);
     say_of_session(session, "listening: %zu trials for each device", session->plan.count);
     turn(session);
     conclude_guests(session);
+    if (session->failed) result = -1;
   }
   close_session(session);
-  if (result == 0 && out->count == 0 && !out->interrupted)
-    result = error_set(error, EXIT_CODE_SETUP,
-                       "nobody connected: give the device what --export writes, and this machine's "
-                       "address and port");
+  if (result == 0 && out->count == 0 && !out->interrupted) result = say_nobody_came(out, error);
   return result;
 }
 

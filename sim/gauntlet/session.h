@@ -1,8 +1,8 @@
 /* A listener before which real devices come by themselves, each to be shown one case after the other.
  *
  * Devices are told apart by their address, and by the port that they come to where there are several.
- * The certificate that one shows in TLS names it; a second one from the same place is told, because
- * then two devices have been taken for one.
+ * The certificate that one shows in TLS names it; a second one from the same place, or a second client
+ * id in CONNECT, is told, and nothing is proven of either: two devices have been taken for one.
  */
 #ifndef FLEETSIM_GAUNTLET_SESSION_H
 #define FLEETSIM_GAUNTLET_SESSION_H
@@ -37,6 +37,7 @@ struct session_outcome {
   size_t count;
   struct guest guest[SESSION_GUESTS_MAX];
   bool interrupted;
+  unsigned silent;      /* connections without a ClientHello, which count for nothing */
   unsigned turned_away; /* connections of guests beyond SESSION_GUESTS_MAX, or for want of memory */
 };
 

@@ -88,6 +88,7 @@ static void close_parts(struct visit *visit, enum observation_end end)
     uv_close((uv_handle_t *) &visit->tcp, on_part_closed);
   uv_close((uv_handle_t *) &visit->step, on_part_closed);
   uv_close((uv_handle_t *) &visit->drip, on_part_closed);
+  uv_close((uv_handle_t *) &visit->hush, on_part_closed);
 }
 
 void visit_close(struct visit *visit)
@@ -241,13 +242,18 @@ static void look_for_hello(struct visit *visit)
   seen->hello_ms = visit_ms(visit);
 }
 
-static void take_bytes(struct visit *visit, const uint8_t *data, size_t size)
+static bool keep_begin(struct visit *visit, const uint8_t *data, size_t size)
 {
   size_t kept = VISIT_RAW_MAX - visit->raw.size;
-  if (!visit->seen.has_hello && kept > 0) {
-    if (!visit_keep(&visit->raw, data, size < kept ? size : kept)) return;
-    look_for_hello(visit);
-  }
+  if (visit->seen.has_hello || kept == 0) return true;
+  if (!visit_keep(&visit->raw, data, size < kept ? size : kept)) return false;
+  look_for_hello(visit);
+  return true;
+}
+
+static void take_bytes(struct visit *visit, const uint8_t *data, size_t size)
+{
+  if (!keep_begin(visit, data, size)) return;
   if (visit->act->c->layer == CASE_HTTPS && asks_plainly(visit)) return;
   if (visit->seen.clear_bytes > 0 && visit->phase != VISIT_WIRE)
     return; /* no TLS will come of it */
@@ -271,7 +277,8 @@ static void on_visit_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *bu
 {
   struct visit *visit = stream->data;
   if (visit->closed) return;
-  if (visit->lingering) {
+  if (visit->lingering) { /* the hello of who was sent away at once says that it was a client */
+    if (count > 0) (void) keep_begin(visit, (const uint8_t *) buffer->base, (size_t) count);
     if (count < 0) close_parts(visit, OBSERVATION_SERVER);
     return;
   }
@@ -301,8 +308,9 @@ struct visit *visit_open(uv_loop_t *loop, int fd, const struct act *act, uint64_
   visit->ctx = ctx;
   uv_timer_init(loop, &visit->step);
   uv_timer_init(loop, &visit->drip);
-  visit->handles = 3;
-  visit->tcp.data = visit->step.data = visit->drip.data = visit;
+  uv_timer_init(loop, &visit->hush);
+  visit->handles = 4;
+  visit->tcp.data = visit->step.data = visit->drip.data = visit->hush.data = visit;
   visit->seen = (struct observation){.connections = 1, .first_ms = visit_ms(visit)};
   visit->seen.last_ms = visit->seen.first_ms;
   visit->seen.hello_ms = visit->seen.said_ms = visit->seen.ended_ms = visit->seen.took_ms = -1;

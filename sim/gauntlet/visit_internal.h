@@ -21,6 +21,7 @@ struct visit {
   uv_loop_t *loop;
   uv_tcp_t tcp;
   uv_timer_t step, drip; /* the script's waiting; one byte at a time */
+  uv_timer_t hush;       /* of MQTT: until the client has paused */
   uv_write_t write;
   unsigned handles;
   const struct act *act;
@@ -64,6 +65,7 @@ struct visit {
   uint16_t packet_id;    /* of the packet that was waited for last */
   size_t skip;           /* bytes of a packet or body that are passed over */
   bool answered;         /* since all was said: what comes now, comes behind the lie */
+  uint64_t heard_ms;     /* MQTT: when it began to say what has not been answered yet; 0 */
   size_t noted;          /* bytes of `talk`, and of what comes, whose packets were observed */
   bool refused_it;       /* a CONNACK that refuses was sent */
   bool range, head_only; /* of the last request */

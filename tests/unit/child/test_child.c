@@ -40,6 +40,8 @@ static void on_closed(struct child *process)
   closed = true;
 }
 
+static bool whole;
+
 static int spawn(const char *command, bool group, bool keeps_umask)
 {
   char *arguments[] = {"/bin/sh", "-c", (char *) (uintptr_t) command, NULL};
@@ -47,6 +49,7 @@ static int spawn(const char *command, bool group, bool keeps_umask)
                                         .arguments = arguments,
                                         .output = ends[1],
                                         .group = group,
+                                        .whole = whole,
                                         .keeps_umask = keeps_umask};
   return child_spawn(&loop, &child, &options, on_ended);
 }
@@ -252,6 +255,65 @@ static void a_group_ends_with_its_keeper(void **state)
   assert_int_equal(signal_seen, SIGKILL);
 }
 
+static int set_up_whole(void **state)
+{
+  whole = true;
+  return set_up(state);
+}
+
+static int tear_down_whole(void **state)
+{
+  whole = false;
+  return tear_down(state);
+}
+
+/* With all of them the pipe ends. */
+static void what_has_left_a_whole_group_ends_behind_it(void **state)
+{
+  (void) state;
+  char text[64];
+  assert_int_equal(
+      spawn("setsid sleep 600 & (setsid sh -c 'setsid sleep 600 & sleep 600' &); exit 3", true,
+            false),
+      0);
+  alarm(PATIENCE_MS / 1000);
+  await_end(text, sizeof text);
+  alarm(0);
+  assert_string_equal(text, "");
+  assert_int_equal(status_seen, 3);
+  assert_int_equal(child.left, 4);
+}
+
+static void what_ends_soon_behind_the_command_is_not_ended(void **state)
+{
+  (void) state;
+  char text[64];
+  assert_int_equal(spawn("(setsid sh -c 'sleep 0.5; echo late' &); exit 4", true, false), 0);
+  await_end(text, sizeof text);
+  assert_string_equal(text, "late\n");
+  assert_int_equal(status_seen, 4);
+  assert_int_equal(child.left, 0);
+}
+
+static void a_whole_group_is_killed_whole(void **state)
+{
+  (void) state;
+  static const char *const commands[] = {"setsid sleep 600 & echo begun; sleep 600",
+                                         "setsid sleep 600 & echo begun; kill -STOP 0; sleep 600"};
+  for (size_t i = 0; i < 2; i++) {
+    char text[64];
+    if (i > 0) assert_int_equal(tear_down(state) + set_up(state), 0);
+    assert_int_equal(spawn(commands[i], true, false), 0);
+    assert_int_equal(read(ends[0], text, sizeof text), 6);
+    usleep(100000);
+    child_kill(&child, SIGKILL);
+    alarm(PATIENCE_MS / 1000);
+    await_end(text, sizeof text);
+    alarm(0);
+    assert_string_equal(text, "");
+  }
+}
+
 static void who_finds_another_parent_than_its_own_ends_at_once(void **state)
 {
   (void) state;
@@ -320,6 +382,7 @@ static void so_do_one_without_a_loop_and_a_copy(void **state)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define W(name) cmocka_unit_test_setup_teardown(name, set_up_whole, tear_down_whole)
   const struct CMUnitTest tests[] = {
       T(tells_how_it_ended),
       T(tells_which_signal_ended_it_also_through_a_group),
@@ -336,6 +399,9 @@ int main(void)
       T(ends_when_we_are_killed_at_any_moment_of_its_start),
       T(so_do_one_without_a_loop_and_a_copy),
       T(a_group_ends_with_us_and_all_that_it_started),
+      W(what_has_left_a_whole_group_ends_behind_it),
+      W(what_ends_soon_behind_the_command_is_not_ended),
+      W(a_whole_group_is_killed_whole),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

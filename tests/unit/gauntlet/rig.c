@@ -58,13 +58,19 @@ static void begin_visit(struct rig *rig)
   assert_non_null(rig->visit);
 }
 
-static struct cases *parse_lines(const char *lines)
+struct cases *rig_cases(const char *text)
 {
-  char text[4096], why[256];
-  snprintf(text, sizeof text, RIG_DEFAULTS "case one\n%s\n", lines);
+  char why[256];
   struct cases *cases = cases_parse(text, why, sizeof why);
   if (cases == NULL) fail_msg("%s", why);
   return cases;
+}
+
+static struct cases *parse_lines(const char *lines)
+{
+  char text[4096];
+  snprintf(text, sizeof text, RIG_DEFAULTS "case one\n%s\n", lines);
+  return rig_cases(text);
 }
 
 void rig_open(struct rig *rig, const char *lines, uint8_t tls)

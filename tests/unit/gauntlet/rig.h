@@ -9,6 +9,9 @@
 
 #include "gauntlet/visit.h"
 
+/* The cases of that text, which is sound. */
+struct cases *rig_cases(const char *text);
+
 /* What every case of a test inherits. */
 #define RIG_DEFAULTS                                                                          \
   "defaults\n  cert root: ca=yes ku=keyCertSign\n  cert other: ca=no\n"                       \

@@ -1,5 +1,6 @@
 /* What was seen, in which case, is what conduct and which verdict: one line each. Nobody passes who has
  * not been shown the lie. */
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include <cmocka.h>
 
 #include "gauntlet/judge.h"
+#include "rig.h"
 
 /* --- Cases ------------------------------------------------------------------------------------ */
 
@@ -36,16 +38,22 @@ static const char text[] =
     "case torrent\n clients: refuse\n flaw: flood\n mqtt: connect; flood 9 00; silence\n"
     "case image\n clients: refuse\n flaw: download\n https: request; send \"x\"; close\n"
     "case stuck\n clients: refuse\n flaw: download deadline\n https: request; silence\n"
-    "case whole\n clients: accept\n https: request; image\n";
+    "case whole\n clients: accept\n https: request; image\n"
+    "case moved\n clients: refuse\n flaw: download\n"
+    " https: request; send \"HTTP/1.1 302 Found\\r\\nLocation: /\\r\\n\\r\\n\"; close\n"
+    "case page\n clients: refuse\n flaw: download\n"
+    " https: request; send \"HTTP/1.1 404 No\\r\\n\\r\\n\" 9*aa; close\n"
+    "case parts\n clients: refuse\n flaw: download\n"
+    " https: request; send \"HTTP/1.1 200 OK\\r\\n\\r\\n\"; flood 9 aa; silence\n"
+    "case heads\n clients: refuse\n flaw: download\n"
+    " https: request; send \"HTTP/1.1 200 OK\\r\\n\"; flood 9 \"X: y\\r\\n\"; silence\n";
 
 static struct cases *cases;
 
 static int read_cases(void **state)
 {
-  char why[256];
   (void) state;
-  cases = cases_parse(text, why, sizeof why);
-  if (cases == NULL) fail_msg("%s", why);
+  cases = rig_cases(text);
   return 0;
 }
 
@@ -58,18 +66,19 @@ static int free_cases(void **state)
 
 /* --- Observations ----------------------------------------------------------------------------- */
 
-#define CAME     .connections = 1
-#define HELLO    CAME, .has_hello = true
-#define SAID     HELLO, .said = true
-#define SHAKEN   SAID, .shaken = true
-#define CONNECT  HELLO, .shaken = true, .application_bytes = 30, .asked = true, .mqtt = 4
-#define BYTES    SHAKEN, .application_bytes = 30
-#define ASKED    BYTES, .asked = true, .mqtt = 4
-#define CLOSED   .end = OBSERVATION_CLIENT
-#define RESET    .end = OBSERVATION_RESET
-#define ALERT(n) .alerted = true, .alert = (n)
-#define REQUEST  BYTES, .requests = 1
-#define EXITS(n) .watched = true, .ended = true, .status = (n)
+#define CAME         .connections = 1
+#define HELLO        CAME, .has_hello = true
+#define SAID         HELLO, .said = true
+#define SHAKEN       SAID, .shaken = true
+#define CONNECT      HELLO, .shaken = true, .application_bytes = 30, .asked = true, .mqtt = 4
+#define BYTES        SHAKEN, .application_bytes = 30
+#define ASKED        BYTES, .asked = true, .mqtt = 4
+#define CLOSED       .end = OBSERVATION_CLIENT
+#define RESET        .end = OBSERVATION_RESET
+#define ALERT(n)     .alerted = true, .alert = (n)
+#define REQUEST      BYTES, .requests = 1
+#define LEAVES(what) .file = OBSERVATION_##what
+#define EXITS(n)     .watched = true, .ended = true, .status = (n)
 
 static const struct {
   const char *story, *c;
@@ -237,6 +246,30 @@ static const struct {
     {"waits for ever, far away", "stuck", {REQUEST}, CONDUCT_HUNG, VERDICT_FAIL},
     {"has it", "whole", {REQUEST, EXITS(0)}, CONDUCT_ACCEPTED, VERDICT_PASS},
     {"does not take it", "whole", {REQUEST, EXITS(22)}, CONDUCT_REFUSED, VERDICT_FAIL},
+
+    /* .. and what they leave in the file that the command names */
+    {"left nothing", "moved", {REQUEST, EXITS(0), LEAVES(NOTHING)}, CONDUCT_REFUSED, VERDICT_PASS},
+    {"left a page", "moved", {REQUEST, EXITS(0), LEAVES(OTHER)}, CONDUCT_REFUSED, VERDICT_PASS},
+    {"got it from there",
+     "moved",
+     {REQUEST, EXITS(0), LEAVES(IMAGE)},
+     CONDUCT_ACCEPTED,
+     VERDICT_FAIL},
+    {"names no file", "moved", {REQUEST, EXITS(0)}, CONDUCT_UNCLEAR, VERDICT_NOT_SHOWN},
+    {"names no file", "heads", {REQUEST, EXITS(0)}, CONDUCT_UNCLEAR, VERDICT_NOT_SHOWN},
+    {"names no file", "stuck", {REQUEST, EXITS(0)}, CONDUCT_UNCLEAR, VERDICT_NOT_SHOWN},
+    {"says that it failed", "moved", {REQUEST, EXITS(47)}, CONDUCT_REFUSED, VERDICT_PASS},
+    {"names no file", "page", {REQUEST, EXITS(0)}, CONDUCT_ACCEPTED, VERDICT_FAIL},
+    {"names no file", "parts", {REQUEST, EXITS(0)}, CONDUCT_ACCEPTED, VERDICT_FAIL},
+    {"keeps the page", "page", {REQUEST, EXITS(0), LEAVES(OTHER)}, CONDUCT_ACCEPTED, VERDICT_FAIL},
+    {"keeps a part and says so",
+     "parts",
+     {REQUEST, EXITS(18), LEAVES(OTHER)},
+     CONDUCT_REFUSED,
+     VERDICT_PASS},
+    {"keeps nothing", "page", {REQUEST, EXITS(0), LEAVES(NOTHING)}, CONDUCT_REFUSED, VERDICT_PASS},
+    {"has it", "whole", {REQUEST, EXITS(0), LEAVES(IMAGE)}, CONDUCT_ACCEPTED, VERDICT_PASS},
+    {"has none", "whole", {REQUEST, EXITS(0), LEAVES(NOTHING)}, CONDUCT_REFUSED, VERDICT_FAIL},
 
     /* crashes are failures whatever they were before */
     {"crashes", "chain", {SAID, ALERT(48), .sanitizer = true}, CONDUCT_REFUSED, VERDICT_FAIL},

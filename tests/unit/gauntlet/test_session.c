@@ -25,6 +25,7 @@
 
 #include "gauntlet/session.h"
 #include "relay/listener.h"
+#include "rig.h"
 
 static const char text[] =
     "defaults\n cert root: ca=yes ku=keyCertSign,cRLSign\n cert spare: like=root\n"
@@ -46,7 +47,7 @@ enum { TRIALS = 16, HOLD_MS = 3000 };
 
 /* --- Devices ---------------------------------------------------------------------------------- */
 
-enum manner { CAREFUL, TRUSTS_ALL, ANY_NAME, NEVER_SECURE, MANNERS };
+enum manner { CAREFUL, TRUSTS_ALL, ANY_NAME, NEVER_SECURE, MANNERS, SCANS = MANNERS };
 
 struct device {
   pthread_t thread;
@@ -55,6 +56,8 @@ struct device {
   uint16_t port;
   uint16_t ports;    /* from that on, the last one first; 0: only one */
   const char *roots; /* file */
+  const char *id;    /* of its CONNECT, 4 letters; NULL: "unit" */
+  unsigned sours;    /* from so many connections on it trusts nobody; 0: never */
   unsigned connections;
 };
 
@@ -91,11 +94,12 @@ static SSL_CTX *make_context(const struct device *device)
 }
 
 /* CONNECT, and where the broker is content a message; then it leaves. */
-static void talk(SSL *ssl)
+static void talk(SSL *ssl, const char *id)
 {
-  static const char connect4[] = "\x10\x10\0\x04MQTT\x04\x02\0\x3c\0\x04unit",
-                    publish[] = "\x30\x04\0\x01t!", goodbye[] = "\xe0\0";
+  char connect4[] = "\x10\x10\0\x04MQTT\x04\x02\0\x3c\0\x04unit";
+  static const char publish[] = "\x30\x04\0\x01t!", goodbye[] = "\xe0\0";
   uint8_t answer[16];
+  if (id != NULL) memcpy(connect4 + 14, id, 4);
   if (SSL_write(ssl, connect4, sizeof connect4 - 1) <= 0) return;
   int n = SSL_read(ssl, answer, sizeof answer);
   if (n >= 4 && answer[3] == 0) {
@@ -107,8 +111,14 @@ static void talk(SSL *ssl)
 
 static void try_once(const struct device *device, SSL_CTX *context)
 {
+  static const char get[] = "GET / HTTP/1.0\r\n\r\n";
   int fd = dial(device);
   if (fd < 0) return;
+  if (device->manner == SCANS) {
+    if (device->connections % 4 == 0) (void) send(fd, get, sizeof get - 1, MSG_NOSIGNAL);
+    close(fd);
+    return;
+  }
   SSL *ssl = SSL_new(context);
   SSL_set_fd(ssl, fd);
   SSL_set_tlsext_host_name(ssl, MINT_HOST);
@@ -116,7 +126,7 @@ static void try_once(const struct device *device, SSL_CTX *context)
   if (device->manner == NEVER_SECURE)
     (void) SSL_connect(ssl); /* and leaves */
   else if (SSL_connect(ssl) == 1)
-    talk(ssl);
+    talk(ssl, device->id);
   SSL_free(ssl);
   close(fd);
 }
@@ -130,6 +140,8 @@ static void *live(void *ctx)
   pthread_sigmask(SIG_BLOCK, &all, NULL);
   while (context != NULL && !atomic_load(&over)) {
     int other = dial(device); /* opened at the same time, and never used */
+    if (device->sours > 0 && device->connections / 2 == device->sours)
+      SSL_CTX_set_cert_store(context, X509_STORE_new());
     try_once(device, context);
     if (other >= 0) close(other);
     device->connections += 2;
@@ -161,7 +173,6 @@ static uint16_t free_port(void)
 
 static void set_up_stage(struct stage *stage)
 {
-  char why[256];
   const char *tmp = getenv("TMPDIR");
   memset(stage, 0, sizeof *stage);
   snprintf(stage->folder, sizeof stage->folder, "%s/fleetsim-session-XXXXXX",
@@ -169,8 +180,7 @@ static void set_up_stage(struct stage *stage)
   assert_non_null(mkdtemp(stage->folder));
   snprintf(stage->export, sizeof stage->export, "%s/handout", stage->folder);
   snprintf(stage->roots, sizeof stage->roots, "%s/roots.pem", stage->export);
-  stage->cases = cases_parse(text, why, sizeof why);
-  if (stage->cases == NULL) fail_msg("%s", why);
+  stage->cases = rig_cases(text);
   stage->port = free_port();
   stage->gauntlet =
       (struct gauntlet_options){.cases = stage->cases, .host = MINT_HOST, .patience_ms = HOLD_MS};
@@ -285,7 +295,7 @@ static void each_device_has_the_results_of_its_own_behaviour(void **state)
     const struct guest *guest = guest_of(&stage, device[i].address);
     assert_int_equal(guest->report.count, TRIALS);
     assert_true(guest_is_through(guest));
-    assert_false(guest->mixed);
+    assert_string_equal(guest->mixed, "");
     assert_int_equal(guest->open, 0);
     wrong += check_guest(guest, device[i].manner);
     connections += device[i].connections;
@@ -294,6 +304,97 @@ static void each_device_has_the_results_of_its_own_behaviour(void **state)
   print_message("%u connections, %u of them in trials\n", connections, seen);
   assert_int_equal(wrong, 0);
   assert_true(seen >= 100);
+  clear_stage(&stage);
+}
+
+/* From its own address, and from that of a device. */
+static void a_port_scanner_is_no_device_and_takes_no_trial_away(void **state)
+{
+  (void) state;
+  struct stage stage;
+  struct device device[] = {{.manner = CAREFUL, .address = INADDR_LOOPBACK + 1},
+                            {.manner = SCANS, .address = INADDR_LOOPBACK + 1},
+                            {.manner = SCANS, .address = INADDR_LOOPBACK + 2}};
+  struct crowd crowd = {.device = device, .count = 3};
+  struct error error = {0};
+  set_up_stage(&stage);
+  for (int i = 0; i < 3; i++) {
+    device[i].port = stage.port;
+    device[i].roots = stage.roots;
+  }
+  if (run_crowd(&stage, &crowd, &error) != 0) fail_msg("%s", error.text);
+  assert_int_equal(stage.out->count, 1);
+  assert_true(stage.out->silent > 10);
+  assert_int_equal(check_guest(guest_of(&stage, device[0].address), CAREFUL), 0);
+  assert_true(guest_is_through(guest_of(&stage, device[0].address)));
+  clear_stage(&stage);
+}
+
+static void scanners_alone_are_nobody(void **state)
+{
+  (void) state;
+  struct stage stage;
+  struct device device = {.manner = SCANS, .address = INADDR_LOOPBACK + 2};
+  struct crowd crowd = {.device = &device, .count = 1};
+  struct error error = {0};
+  set_up_stage(&stage);
+  device.port = stage.port;
+  device.roots = stage.roots;
+  stage.options.give_up_ms = 500;
+  assert_int_equal(run_crowd(&stage, &crowd, &error), -1);
+  assert_int_equal(error.code, EXIT_CODE_SETUP);
+  if (strstr(error.text, "nobody connected but for ") == NULL) fail_msg("%s", error.text);
+  clear_stage(&stage);
+}
+
+/* One of them believes everything, one refuses: neither may get the other's passes. */
+static void two_devices_behind_one_address_are_noticed(void **state)
+{
+  (void) state;
+  struct stage stage;
+  struct device device[] = {{.manner = CAREFUL, .address = INADDR_LOOPBACK + 1, .id = "safe"},
+                            {.manner = TRUSTS_ALL, .address = INADDR_LOOPBACK + 1, .id = "open"}};
+  struct crowd crowd = {.device = device, .count = 2};
+  struct error error = {0};
+  set_up_stage(&stage);
+  for (int i = 0; i < 2; i++) {
+    device[i].port = stage.port;
+    device[i].roots = stage.roots;
+  }
+  if (run_crowd(&stage, &crowd, &error) != 0) fail_msg("%s", error.text);
+  assert_int_equal(stage.out->count, 1);
+  const struct guest *guest = guest_of(&stage, device[0].address);
+  assert_non_null(strstr(guest->mixed, "two client ids came from 127.0.0.2"));
+  for (size_t i = 0; i < guest->report.count; i++)
+    assert_int_not_equal(guest->report.result[i].verdict, VERDICT_PASS);
+  assert_int_not_equal(report_exit_code(&guest->report), EXIT_CODE_PASS);
+  clear_stage(&stage);
+}
+
+/* As one does whose store of roots is emptied, or whose disk is full. */
+static void who_refuses_everybody_from_some_point_on_has_passed_nothing(void **state)
+{
+  (void) state;
+  struct stage stage;
+  struct device device = {.manner = CAREFUL, .address = INADDR_LOOPBACK + 1, .sours = 3};
+  struct crowd crowd = {.device = &device, .count = 1};
+  struct error error = {0};
+  unsigned proven = 0;
+  set_up_stage(&stage);
+  device.port = stage.port;
+  device.roots = stage.roots;
+  stage.gauntlet.layers = 1u << CASE_TLS;
+  if (run_crowd(&stage, &crowd, &error) != 0) fail_msg("%s", error.text);
+  const struct guest *guest = guest_of(&stage, device.address);
+  assert_true(guest_is_through(guest));
+  for (size_t i = 0; i < guest->report.count; i++) {
+    const struct trial_result *r = &guest->report.result[i];
+    proven += r->c->clients == CASE_REFUSE && r->verdict != VERDICT_NOT_SHOWN;
+    if (strcmp(r->c->id, "expired") == 0)
+      assert_non_null(strstr(r->why, "at the end it refused a sound server"));
+  }
+  assert_int_equal(proven, 0);
+  assert_int_not_equal(report_exit_code(&guest->report), EXIT_CODE_PASS);
   clear_stage(&stage);
 }
 
@@ -353,6 +454,27 @@ static void a_port_in_use_is_named(void **state)
   assert_int_equal(error.code, EXIT_CODE_SETUP);
   assert_non_null(strstr(error.text, "end what listens there"));
   close(fd);
+  clear_stage(&stage);
+}
+
+/* Though nobody comes to that case: at once, and not when a device is at it. */
+static void a_case_that_cannot_be_served_ends_the_session(void **state)
+{
+  (void) state;
+  struct stage stage;
+  struct crowd crowd = {.count = 0};
+  struct error error = {0};
+  char more[sizeof text + 64];
+  set_up_stage(&stage);
+  cases_free(stage.cases);
+  snprintf(more, sizeof more, "%scase nonsense\n groups: no-such-group\n", text);
+  stage.cases = rig_cases(more);
+  stage.gauntlet.cases = stage.cases;
+  uint64_t began = uv_hrtime();
+  assert_int_equal(run_crowd(&stage, &crowd, &error), -1);
+  assert_int_equal(error.code, EXIT_CODE_USAGE);
+  if (strstr(error.text, "case nonsense (line ") == NULL) fail_msg("%s", error.text);
+  assert_in_range((uv_hrtime() - began) / 1000000, 0, 10000);
   clear_stage(&stage);
 }
 
@@ -506,8 +628,13 @@ int main(void)
 {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_device_has_the_results_of_its_own_behaviour),
+      cmocka_unit_test(a_port_scanner_is_no_device_and_takes_no_trial_away),
+      cmocka_unit_test(scanners_alone_are_nobody),
+      cmocka_unit_test(two_devices_behind_one_address_are_noticed),
+      cmocka_unit_test(who_refuses_everybody_from_some_point_on_has_passed_nothing),
       cmocka_unit_test(a_port_shows_its_case_to_whoever_comes_in_whatever_order),
       cmocka_unit_test(a_port_in_use_is_named),
+      cmocka_unit_test(a_case_that_cannot_be_served_ends_the_session),
       cmocka_unit_test(a_session_that_nobody_comes_to_ends_and_says_so),
       cmocka_unit_test(a_session_can_be_stopped_in_the_middle),
       cmocka_unit_test(a_thousand_at_once_end_in_their_time),

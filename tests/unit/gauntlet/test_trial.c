@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,7 +16,10 @@
 
 #include <cmocka.h>
 
+#include "base/files.h"
+#include "gauntlet/command.h"
 #include "gauntlet/gauntlet.h"
+#include "rig.h"
 
 static const char text[] =
     "defaults\n cert root: ca=yes ku=keyCertSign,cRLSign\n cert spare: like=root\n"
@@ -75,6 +79,8 @@ struct stage {
   struct cases *cases;
   struct credentials credentials;
   struct dialer dialer;
+  struct command_setting command;
+  char folder[64]; /* of a command; "" */
   struct trial_setting setting;
   struct trial trial;
   struct trial_result result;
@@ -86,20 +92,12 @@ static void on_trial_over(struct trial *trial)
   ((struct stage *) trial->ctx)->over++;
 }
 
-static struct cases *read_text(void)
-{
-  char why[256];
-  struct cases *cases = cases_parse(text, why, sizeof why);
-  if (cases == NULL) fail_msg("%s", why);
-  return cases;
-}
-
 static void begin(struct stage *stage, const char *id, unsigned dials)
 {
   struct error error = {0};
   memset(stage, 0, sizeof *stage);
   assert_int_equal(uv_loop_init(&stage->loop), 0);
-  stage->cases = read_text();
+  stage->cases = rig_cases(text);
   if (credentials_make(&stage->credentials, stage->cases, NULL, NULL, (int64_t) time(NULL),
                        &error) != 0)
     fail_msg("%s", error.text);
@@ -127,6 +125,7 @@ static void expect_end(struct stage *stage, enum verdict verdict, const char *se
              verdict_word(verdict), stage->result.why);
   assert_int_equal(uv_loop_close(&stage->loop), 0);
   for (unsigned i = 0; i < stage->dialer.dials; i++) close(stage->dialer.fd[i]);
+  if (stage->folder[0] != '\0') assert_int_equal(files_remove(stage->folder, NULL), 0);
   credentials_close(&stage->credentials);
   cases_free(stage->cases);
 }
@@ -212,6 +211,134 @@ static void a_case_that_cannot_be_served_is_skipped(void **state)
   expect_end(&stage, VERDICT_SKIPPED, "OpenSSL does not serve it");
 }
 
+/* --- Commands --------------------------------------------------------------------------------- */
+
+static const uint8_t image[] = "image";
+
+/* None of them comes to the server: what they leave behind is looked at. */
+static void begin_command(struct stage *stage, const char *line)
+{
+  struct error error = {0};
+  begin(stage, "stranger", 0);
+  snprintf(stage->folder, sizeof stage->folder, "/tmp/fleetsim-trial-XXXXXX");
+  assert_non_null(mkdtemp(stage->folder));
+  stage->command = (struct command_setting){.text = line, .folder = stage->folder};
+  if (command_prepare(&stage->command, &stage->credentials, &error) != 0)
+    fail_msg("%s", error.text);
+  stage->setting.client = &command_client;
+  stage->setting.client_setting = &stage->command;
+  stage->setting.patience_ms = 10000;
+  stage->setting.image = image;
+  stage->setting.image_size = 5;
+}
+
+static void what_a_command_leaves_in_its_file_is_known(void **state)
+{
+  (void) state;
+  static const struct {
+    const char *text;
+    enum observation_file file;
+  } table[] = {
+      {": {address} {port}", OBSERVATION_UNNAMED},
+      {": {address} {port} {{out}", OBSERVATION_UNNAMED},
+      {": {address} {port}; printf image >{out}.bin", OBSERVATION_UNNAMED},
+      {": {address} {port}; mkdir {out}", OBSERVATION_UNNAMED},
+      {": {address} {port} {out}", OBSERVATION_NOTHING},
+      {": {address} {port} >{out}", OBSERVATION_NOTHING},
+      {": {address} {port}; printf image >\"{out}\"", OBSERVATION_IMAGE},
+      {": {address} {port}; printf imago >{out}", OBSERVATION_OTHER},
+      {": {address} {port}; printf images >{out}; exit 3", OBSERVATION_OTHER},
+  };
+  for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    struct stage stage;
+    begin_command(&stage, table[i].text);
+    trial_start(&stage.trial);
+    expect_end(&stage, VERDICT_NOT_SHOWN, "it never connected");
+    if (stage.result.seen.file != table[i].file)
+      fail_msg("'%s': %d, not %d", table[i].text, (int) stage.result.seen.file,
+               (int) table[i].file);
+  }
+}
+
+static void a_file_of_an_earlier_try_is_none_of_this_one(void **state)
+{
+  (void) state;
+  struct stage stage;
+  char path[96];
+  begin_command(&stage, ": {address} {port} {out}");
+  snprintf(path, sizeof path, "%s/000.out", stage.folder);
+  assert_int_equal(files_write(path, image, 5, 0600, NULL), 0);
+  trial_start(&stage.trial);
+  expect_end(&stage, VERDICT_NOT_SHOWN, "it never connected");
+  assert_int_equal(stage.result.seen.file, OBSERVATION_NOTHING);
+}
+
+/* Blank, quote, dollar: {ca} would be two words, or another. */
+static void a_folder_that_a_shell_takes_apart_is_refused(void **state)
+{
+  (void) state;
+  static const struct {
+    const char *name;
+    bool taken;
+  } table[] = {
+      {"a b", false}, {"a'b", false},  {"a\"b", false},       {"a$b", false},       {"a`b", false},
+      {"a;b", false}, {"a*b", false},  {"a\\b", false},       {"a\nb", false},      {"a~b", false},
+      {"A9_b", true}, {"a.b-c", true}, {"a+b,c@d%e:f", true}, {"b\xc3\xa4r", true},
+  };
+  for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    struct stage stage;
+    struct error error = {0};
+    char folder[128];
+    begin_command(&stage, ": {address} {port}; cat \"{ca}\" {ca} >{out}");
+    snprintf(folder, sizeof folder, "%s/%s", stage.folder, table[i].name);
+    assert_int_equal(files_make_folder(folder, 0700, NULL), 0);
+    stage.command.folder = folder;
+    bool taken = command_prepare(&stage.command, &stage.credentials, &error) == 0;
+    if (taken != table[i].taken) fail_msg("'%s': %d, '%s'", table[i].name, taken, error.text);
+    if (!taken) assert_int_equal(error.code, EXIT_CODE_SETUP);
+    if (!taken) assert_non_null(strstr(error.text, "set TMPDIR"));
+    if (!taken) stage.command.folder = stage.folder;
+    trial_start(&stage.trial);
+    expect_end(&stage, VERDICT_NOT_SHOWN, "it never connected: it ended with exit code 0");
+    assert_int_equal(stage.result.seen.file, OBSERVATION_OTHER);
+  }
+}
+
+/* One goes into a session of its own, and what it does behind the command is seen for a while. */
+static void no_process_of_a_trial_outlives_it(void **state)
+{
+  (void) state;
+  struct stage stage;
+  char path[96], *end;
+  uint8_t *written;
+  size_t size;
+  begin_command(&stage, ": {address} {port}; setsid sh -c 'echo $$ >{out}.pid; exec sleep 600' &");
+  snprintf(path, sizeof path, "%s/000.out.pid", stage.folder);
+  trial_start(&stage.trial);
+  uv_run(&stage.loop, UV_RUN_DEFAULT);
+  assert_int_equal(files_read(path, 32, &written, &size, NULL), 0);
+  long pid = strtol((const char *) written, &end, 10);
+  assert_true(pid > 1 && *end == '\n');
+  free(written);
+  assert_int_equal(kill((pid_t) pid, 0), -1);
+  assert_int_equal(stage.result.seen.left, 1);
+  expect_end(
+      &stage, VERDICT_NOT_SHOWN,
+      "it never connected: it ended with exit code 0; 1 process that it left behind was ended");
+}
+
+static void what_a_client_does_behind_its_end_is_seen(void **state)
+{
+  (void) state;
+  struct stage stage;
+  begin_command(&stage, "setsid bash -c 'sleep 0.5; exec 3<>/dev/tcp/{address}/{port}' & exit 1");
+  trial_start(&stage.trial);
+  expect_end(&stage, VERDICT_NOT_SHOWN, "it connected, and sent no ClientHello");
+  assert_int_equal(stage.result.seen.connections, 1);
+  assert_int_equal(stage.result.seen.status, 1);
+  assert_int_equal(stage.result.seen.left, 0);
+}
+
 /* --- A whole gauntlet ------------------------------------------------------------------------- */
 
 static void our_own_device_passes_by_its_word_and_by_what_was_seen(void **state)
@@ -219,7 +346,7 @@ static void our_own_device_passes_by_its_word_and_by_what_was_seen(void **state)
   (void) state;
   struct report report;
   struct error error = {0};
-  struct cases *cases = read_text();
+  struct cases *cases = rig_cases(text);
   const struct gauntlet_options options = {.cases = cases, .jobs = 4, .patience_ms = 5000};
   if (gauntlet_run(&options, &report, &error) != 0) fail_msg("%s", error.text);
   assert_int_equal(report.count, 8);
@@ -247,6 +374,11 @@ int main(void)
       cmocka_unit_test(a_trial_can_be_stopped_in_the_middle),
       cmocka_unit_test(a_client_that_does_not_start_is_skipped),
       cmocka_unit_test(a_case_that_cannot_be_served_is_skipped),
+      cmocka_unit_test(what_a_command_leaves_in_its_file_is_known),
+      cmocka_unit_test(a_file_of_an_earlier_try_is_none_of_this_one),
+      cmocka_unit_test(a_folder_that_a_shell_takes_apart_is_refused),
+      cmocka_unit_test(no_process_of_a_trial_outlives_it),
+      cmocka_unit_test(what_a_client_does_behind_its_end_is_seen),
       cmocka_unit_test(our_own_device_passes_by_its_word_and_by_what_was_seen),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,6 +106,21 @@ static void who_stays_after_a_close_is_left_after_a_while(void **state)
   rig_close(&rig);
 }
 
+/* Its hello was on its way already. */
+static void who_is_sent_away_at_once_is_known_by_its_hello(void **state)
+{
+  (void) state;
+  struct rig rig;
+  rig_open(&rig, "wire: close", 13);
+  rig_send_hello(&rig);
+  rig_turn(&rig, 10);
+  rig_hang_up(&rig);
+  assert_true(rig_until(&rig, rig_is_over, WITHIN_MS));
+  assert_true(rig.seen.has_hello);
+  assert_int_equal(rig.seen.end, OBSERVATION_SERVER);
+  rig_close(&rig);
+}
+
 static void a_reset_is_a_reset(void **state)
 {
   (void) state;
@@ -623,6 +638,53 @@ static void what_was_sent_before_the_lie_is_no_going_on(void **state)
   rig_close(&rig);
 }
 
+/* In a segment of its own, a moment later, and yet not an answer. */
+static void what_was_on_its_way_when_the_lie_was_told_is_no_going_on(void **state)
+{
+  (void) state;
+  struct rig rig;
+  open_talk(&rig, "mqtt: connect; send 20 02 00 05; polite");
+  rig_say(&rig, connect4, sizeof connect4 - 1);
+  rig_turn(&rig, 20);
+  rig_say(&rig, publish, sizeof publish - 1);
+  rig_expect(&rig, "\x20\x02\0\x05\x40\x02\x56\x78", 8, "CONNACK and PUBACK");
+  const struct observation *seen = visit_seen(rig.visit);
+  assert_true(seen->said && !seen->went_on);
+  assert_int_equal(seen->publishes_after_refusal, 0);
+  rig_again(&rig, "mqtt: connect; send 20 02 00 00 20 02 00 00; polite");
+  assert_true(rig_secure(&rig, NULL));
+  rig_say(&rig, connect4, sizeof connect4 - 1);
+  rig_expect(&rig, "\x20\x02\0\0\x20\x02\0\0", 8, "CONNACK twice");
+  rig_say(&rig, subscribe, sizeof subscribe - 1);
+  rig_turn(&rig, 20);
+  rig_say(&rig, publish, sizeof publish - 1);
+  rig_turn(&rig, 20);
+  rig_say(&rig, "\xc0\0", 2);
+  rig_expect(&rig, "\x90\x03\x12\x34\0\x40\x02\x56\x78\xd0\0", 11, "all three answers");
+  seen = visit_seen(rig.visit);
+  assert_true(seen->said && seen->publishes == 1 && !seen->went_on);
+  rig_say(&rig, publish, sizeof publish - 1); /* with all of that before it */
+  rig_expect(&rig, "\x40\x02\x56\x78", 4, "PUBACK");
+  assert_true(visit_seen(rig.visit)->went_on);
+  rig_close(&rig);
+}
+
+/* A second of it is as much as is waited for. */
+static void who_never_pauses_is_answered_all_the_same(void **state)
+{
+  (void) state;
+  struct rig rig;
+  open_talk(&rig, "mqtt: connect; send 20 02 00 00; polite");
+  rig_say(&rig, connect4, sizeof connect4 - 1);
+  for (unsigned i = 0; i < 50; i++) {
+    rig_turn(&rig, 50);
+    rig_say(&rig, "\x30\x04\0\x01t!", 6);
+  }
+  assert_true(visit_seen(rig.visit)->said);
+  assert_true(visit_seen(rig.visit)->connack_ms < 2500);
+  rig_close(&rig);
+}
+
 static void packets_are_seen_that_no_script_waits_for(void **state)
 {
   (void) state;
@@ -679,7 +741,7 @@ static void a_flood_in_tls_ends_with_its_session(void **state)
   open_talk(&rig, "mqtt: connect; flood 100000000 1000*00; silence");
   rig_say(&rig, connect4, sizeof connect4 - 1);
   rig.reads = false;
-  rig_turn(&rig, 50);
+  rig_turn(&rig, 300);
   rig_send(&rig, "\x17\x03\x03\x00\x14 no record of this key", 5 + 20);
   rig_turn(&rig, 20);
   assert_true(rig.visit->broken);
@@ -773,6 +835,7 @@ int main(void)
       cmocka_unit_test(nothing_is_said_before_a_whole_hello),
       cmocka_unit_test(a_close_is_a_fin_and_the_server_reads_on),
       cmocka_unit_test(who_stays_after_a_close_is_left_after_a_while),
+      cmocka_unit_test(who_is_sent_away_at_once_is_known_by_its_hello),
       cmocka_unit_test(a_reset_is_a_reset),
       cmocka_unit_test(a_client_is_seen_to_close_or_to_reset),
       cmocka_unit_test(slowly_is_one_byte_each_so_many_ms),
@@ -797,6 +860,8 @@ int main(void)
       cmocka_unit_test(a_packet_just_too_large_does_not_lose_the_next),
       cmocka_unit_test(what_a_polite_broker_leaves_out_is_left_out),
       cmocka_unit_test(what_was_sent_before_the_lie_is_no_going_on),
+      cmocka_unit_test(what_was_on_its_way_when_the_lie_was_told_is_no_going_on),
+      cmocka_unit_test(who_never_pauses_is_answered_all_the_same),
       cmocka_unit_test(packets_are_seen_that_no_script_waits_for),
       cmocka_unit_test(each_wait_of_a_client_has_its_time),
       cmocka_unit_test(a_flood_in_tls_ends_with_its_session),
