@@ -18,9 +18,10 @@ struct trial_result {
 };
 
 struct report {
-  const char *target;  /* "self", "exec", "listen" */
-  const char *command; /* of exec; NULL */
-  char client[128];    /* what was tried, as a reader calls it */
+  const char *target;   /* "self", "exec", "listen" */
+  const char *command;  /* of exec; NULL */
+  const char *protocol; /* that the client speaks: "mqtt", "https", "both"; NULL: not told */
+  char client[128];     /* what was tried, as a reader calls it */
   int64_t started_unix_s;
   double duration_s;
   bool interrupted;

@@ -132,13 +132,13 @@ static json_t *summary_json(const struct report *report)
 
 static json_t *client_json(const struct report *report)
 {
-  return json_pack("{s:s, s:o, s:o, s:o, s:o, s:b, s:{s:o, s:s}}", "target", report->target,
-                   "command", report_command_json(report->command), "client",
-                   report_command_json(report->client), "started",
-                   started_json(report->started_unix_s), "duration_s",
-                   report_json_ms(report->duration_s), "interrupted", report->interrupted,
-                   "versions", "fleetsim", report_json_string(report->version), "openssl",
-                   OpenSSL_version(OPENSSL_VERSION_STRING));
+  return json_pack(
+      "{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:{s:o, s:s}}", "target", report->target, "protocol",
+      report_json_string(report->protocol), "command", report_command_json(report->command),
+      "client", report_command_json(report->client), "started",
+      started_json(report->started_unix_s), "duration_s", report_json_ms(report->duration_s),
+      "interrupted", report->interrupted, "versions", "fleetsim",
+      report_json_string(report->version), "openssl", OpenSSL_version(OPENSSL_VERSION_STRING));
 }
 
 /* --- All of it -------------------------------------------------------------------------------- */
