@@ -62,6 +62,7 @@ void report_check(const struct report *report, enum case_flaw flaw, struct repor
  * those that it believed as its owner decided (WARN). */
 struct report_lies {
   unsigned told, believed, allowed;
+  unsigned told_of[CASE_HIGH + 1], believed_of[CASE_HIGH + 1], allowed_of[CASE_HIGH + 1];
 };
 
 void report_lies(const struct report *report, struct report_lies *out);
@@ -77,8 +78,9 @@ int report_score(const struct report *report);
 /* What follows for the owner where a client lacks this check: a part of a sentence. */
 const char *report_flaw_sentence(enum case_flaw flaw);
 
-/* What the owner must know, in one sentence without its full stop: how many lies were believed, and
- * what follows from the worst of them; or why nothing is shown. */
+/* What the owner must know, in one sentence without its full stop: how many lies were believed, of what
+ * severity, which is why it is a pass or none, and what follows from the worst of them; or why nothing
+ * is shown. And how many trials came to nothing. */
 void report_headline(const struct report *report, char *out, size_t size);
 
 /* Trials of high severity that were to show a refusal and did not come to it: how many, and the first
