@@ -36,7 +36,7 @@ static bool has_layer(const json_t *tree, enum case_layer layer)
 }
 
 /* As the report says, or, of an older version, its command or cases; "": that is not known. */
-static const char *protocol_of(const json_t *tree)
+static const char *protocol_spoken(const json_t *tree)
 {
   const char *told = report_json_text(tree, "protocol");
   bool mqtt = has_layer(tree, CASE_MQTT), https = has_layer(tree, CASE_HTTPS);
@@ -50,7 +50,7 @@ static const char *does_word(const char *protocol)
   return strcmp(protocol, "https") == 0 ? "downloads by HTTPS" : "speaks MQTT";
 }
 
-static bool is_control(const json_t *tree, const json_t *trial)
+static bool is_of_control(const json_t *tree, const json_t *trial)
 {
   const json_t *about =
       json_object_get(json_object_get(tree, "cases"), report_json_text(trial, "case"));
@@ -63,7 +63,7 @@ static bool shares_any(const json_t *named_a, const json_t *tree_b, const json_t
   json_t *trial;
   json_object_foreach((json_t *) named_b, name, trial)
   {
-    if (json_object_get(named_a, name) != NULL && !is_control(tree_b, trial)) return true;
+    if (json_object_get(named_a, name) != NULL && !is_of_control(tree_b, trial)) return true;
   }
   return false;
 }
@@ -72,7 +72,7 @@ json_t *report_compare_unlike(const json_t *tree_a, const json_t *named_a, const
                               const json_t *named_b)
 {
   json_t *unlike = json_array();
-  const char *a = protocol_of(tree_a), *b = protocol_of(tree_b);
+  const char *a = protocol_spoken(tree_a), *b = protocol_spoken(tree_b);
   bool either = strcmp(a, "both") == 0 || strcmp(b, "both") == 0 || a[0] == '\0' || b[0] == '\0';
   if (!either && strcmp(a, b) != 0)
     return add_sentence(unlike, "A %s, and B %s", does_word(a), does_word(b));

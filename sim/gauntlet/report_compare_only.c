@@ -27,7 +27,7 @@ static enum report_state judge_lone(const json_t *trial, bool in_b, char *change
   return REPORT_UNCLEAR;
 }
 
-static json_t *text_or_null(const json_t *object, const char *key)
+static json_t *told_or_null(const json_t *object, const char *key)
 {
   const char *text = report_json_text(object, key);
   return text[0] != '\0' ? report_json_string(text) : json_null();
@@ -42,10 +42,10 @@ static json_t *lone_json(const json_t *tree, const char *name, const json_t *tri
   return json_pack(
       "{s:o, s:s, s:o, s:o, s:o, s:o, s:s, s:s, s:o, s:o}", "trial", report_json_string(name), "in",
       in_b ? "b" : "a", "case", report_json_string(report_json_text(trial, "case")), "name",
-      report_json_string(report_json_text(about, "name")), "tls", text_or_null(trial, "tls"),
+      report_json_string(report_json_text(about, "name")), "tls", told_or_null(trial, "tls"),
       "severity", report_json_string(report_json_text(about, "severity")), "state",
-      report_compare_word(state), "change", change, "verdict", text_or_null(trial, "verdict"),
-      "why", text_or_null(trial, "why"));
+      report_compare_word(state), "change", change, "verdict", told_or_null(trial, "verdict"),
+      "why", told_or_null(trial, "why"));
 }
 
 static json_t *add_lone(json_t *only, const json_t *tree, const json_t *named, const json_t *others,

@@ -20,7 +20,7 @@ const char *report_compare_loud(const json_t *tree, char out[16])
 }
 
 /* "1 worse, 2 better", or that nothing changed. */
-static size_t put_counts(const json_t *counts, char *out, size_t size)
+static size_t put_state_counts(const json_t *counts, char *out, size_t size)
 {
   size_t used = 0;
   for (size_t s = 0; s < REPORT_ORDERS; s++) {
@@ -37,7 +37,7 @@ static size_t put_counts(const json_t *counts, char *out, size_t size)
 const char *report_compare_counts(const json_t *tree, char out[512])
 {
   const char *alarm = report_json_text(tree, "alarm");
-  size_t used = put_counts(json_object_get(tree, "counts"), out, 512);
+  size_t used = put_state_counts(json_object_get(tree, "counts"), out, 512);
   if (alarm[0] != '\0' && used < 512) snprintf(out + used, 512 - used, "; %s", alarm);
   text_trim(out);
   return out;
