@@ -38,14 +38,18 @@ struct run {
 
 /* --- The plan --------------------------------------------------------------------------------- */
 
+static bool is_named(const struct gauntlet_options *options, const struct gauntlet_case *c)
+{
+  for (size_t i = 0; i < options->wanted_count; i++)
+    if (cases_match(c, options->wanted[i])) return true;
+  return false;
+}
+
 static bool is_wanted(const struct gauntlet_options *options, const struct gauntlet_case *c)
 {
   if (c->control) return true;
   if (options->layers != 0 && (options->layers >> c->layer & 1) == 0) return false;
-  if (options->wanted_count == 0) return true;
-  for (size_t i = 0; i < options->wanted_count; i++)
-    if (cases_find(options->cases, options->wanted[i]) == c) return true;
-  return false;
+  return c->severity >= options->severity && (options->wanted_count == 0 || is_named(options, c));
 }
 
 static bool has_version(const struct gauntlet_options *options, const struct gauntlet_case *c,
@@ -71,19 +75,38 @@ static void plan(const struct gauntlet_options *options, bool controls, struct r
   }
 }
 
+static bool names_any(const struct cases *cases, const char *name)
+{
+  for (size_t i = 0; i < cases->count; i++)
+    if (cases_match(cases->item[i], name)) return true;
+  return false;
+}
+
+/* The control alone proves nothing, but may be what somebody wants to see. */
+static int check_left(const struct gauntlet_options *options, const struct report *report,
+                      struct error *error)
+{
+  for (size_t i = 0; i < report->count; i++)
+    if (!report->result[i].c->control || is_named(options, report->result[i].c)) return 0;
+  return error_set(error, EXIT_CODE_USAGE,
+                   "no case is left to be tried, but for the control: of those that are named, or "
+                   "all, none is of that layer, severity and TLS version; 'fleetsim gauntlet "
+                   "--list' shows layer and severity of each");
+}
+
 int gauntlet_plan(const struct gauntlet_options *options, struct report *out, struct error *error)
 {
   for (size_t i = 0; i < options->wanted_count; i++)
-    if (cases_find(options->cases, options->wanted[i]) == NULL)
+    if (!names_any(options->cases, options->wanted[i]))
       return error_set(error, EXIT_CODE_USAGE,
-                       "there is no case '%s'; 'fleetsim gauntlet --list' names all of them",
+                       "there is no case '%.100s'; 'fleetsim gauntlet --list' names all of them",
                        options->wanted[i]);
   /* and room for the control once more at the end (start_last) */
   out->result = calloc(options->cases->count * VERSIONS * 2 + 1, sizeof *out->result);
   if (out->result == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for results");
   plan(options, true, out);
   plan(options, false, out);
-  return 0;
+  return check_left(options, out, error);
 }
 
 static size_t count_controls(const struct report *report)

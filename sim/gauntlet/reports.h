@@ -23,6 +23,8 @@ int report_write(const json_t *tree, const char *folder, struct error *error);
 
 int report_html_write(const json_t *tree, const char *folder, struct error *error);
 int report_junit_write(const json_t *tree, const char *folder, struct error *error);
+
+/* Of one report, or of several, as an array. */
 int report_markdown_write(const json_t *tree, const char *path, struct error *error);
 
 /* --- Two reports ------------------------------------------------------------------------------ */
