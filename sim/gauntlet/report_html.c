@@ -18,7 +18,7 @@
 void report_html_text(FILE *out, const char *before, const char *text, const char *after)
 {
   fputs(before, out);
-  report_markup_put(out, text);
+  markup_put(out, text);
   fputs(after, out);
 }
 
