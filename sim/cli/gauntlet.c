@@ -321,6 +321,57 @@ static int check_target(const struct gauntlet_line *line, struct error *error)
                    "'fleetsim gauntlet --help' shows how");
 }
 
+/* An option of one kind of target says nothing of the others: whoever gives it means something. */
+static int check_options(const struct gauntlet_line *line, struct error *error)
+{
+  const bool waits = line->listen != NULL;
+  const struct {
+    const char *name, *why;
+    bool given;
+  } stray[] = {
+      {"https", "a command with {url} in it downloads", !waits && line->https},
+      {"ports", "a command is told its port", !waits && line->ports != defaults.ports},
+      {"cases-by-port", "a command is told its port", !waits && line->cases_by_port},
+      {"allow-listen", "the others are served on loopback", !waits && line->allow_listen != NULL},
+      {"keys", "a command is told {ca}, {cert} and {key}", !waits && line->keys != NULL},
+      {"export", "a command is told {ca}, {cert} and {key}", !waits && line->export != NULL},
+      {"power", "a command is started once for each case", !waits && line->power != NULL},
+      {"absent", "a command has --patience", !waits && line->absent_s != defaults.absent_s},
+      {"give-up", "a command has --patience", !waits && line->give_up_s != defaults.give_up_s},
+  };
+  for (size_t i = 0; i < sizeof stray / sizeof *stray; i++)
+    if (stray[i].given)
+      return error_set(error, EXIT_CODE_USAGE, "--%s is of --listen: %s; leave the option out",
+                       stray[i].name, stray[i].why);
+  if (waits && line->jobs != defaults.jobs)
+    return error_set(
+        error, EXIT_CODE_USAGE,
+        "--jobs is not of --listen: devices come when they want; leave the option out");
+  if (waits && line->linger_s != 0)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "--linger is not of --listen: a device is watched as long as it comes; leave "
+                     "the option out");
+  if (line->self && line->name != NULL)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "--name is not of --self: the built-in device is told the name of each case; "
+                     "leave the option out");
+  return 0;
+}
+
+/* What a client does not speak cannot be tried on it. */
+static int check_layers(const struct gauntlet_line *line, struct error *error)
+{
+  const unsigned mqtt = 1u << CASE_MQTT, https = 1u << CASE_HTTPS;
+  if (line->self || (line->layers & (downloads(line) ? mqtt : https)) == 0) return 0;
+  if (downloads(line))
+    return error_set(error, EXIT_CODE_USAGE,
+                     "--layer mqtt is of clients that speak MQTT, and this one downloads (%s)",
+                     line->https ? "--https" : "{url} in its command");
+  return error_set(error, EXIT_CODE_USAGE, "--layer https is of clients that download: %s",
+                   line->listen != NULL ? "say --https as well"
+                                        : "its command needs {url}, the address of the file");
+}
+
 /* A file of cases is somebody's work. */
 static int check_summary(const struct gauntlet_line *line, struct error *error)
 {
@@ -378,7 +429,10 @@ static int gauntlet(const struct args *args, struct error *error)
   if (result == 0 && task.line->list)
     result = list_cases(&task, error);
   else if (result == 0)
-    result = check_target(task.line, error) == 0 ? try_client(&task, error) : -1;
+    result = check_target(task.line, error) == 0 && check_options(task.line, error) == 0 &&
+                     check_layers(task.line, error) == 0
+                 ? try_client(&task, error)
+                 : -1;
   json_decref(task.told);
   free(standards);
   cases_free(cases);

@@ -25,13 +25,18 @@ static int take_address(const struct gauntlet_line *line, struct sockaddr_in *ou
   snprintf(host, sizeof host, "%.*s", colon != NULL ? (int) (colon - line->listen) : 0,
            line->listen);
   *out = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t) port)};
-  if (port == 0 || port + line->ports - 1 > 65535 || end == NULL || *end != '\0' ||
+  if (port == 0 || port > 65535 || end == NULL || *end != '\0' ||
       inet_pton(AF_INET, host, &out->sin_addr) != 1)
     return error_set(
         error, EXIT_CODE_USAGE,
         "'%.80s' is no --listen: give an IPv4 address of this machine and a port, as in "
         "127.0.0.1:8883",
         line->listen);
+  if (port + line->ports - 1 > 65535)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "from port %lu on there are no %u ports up to 65535: give a lower port, or "
+                     "fewer --ports",
+                     port, (unsigned) line->ports);
   if (permit_is_loopback(host)) return 0;
   if (line->allow_listen != NULL && strcmp(line->allow_listen, host) == 0) return 0;
   return error_set(error, EXIT_CODE_SETUP,

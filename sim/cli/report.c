@@ -220,6 +220,9 @@ static int compare_gauntlets(const char *a, const char *b, const struct report_l
 
 static int refuse_mixed(const char *gauntlet, const char *other, struct error *error)
 {
+  if (access(other, F_OK) != 0)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "there is no folder %.200s: name two that have results of a gauntlet", other);
   return error_set(error, EXIT_CODE_USAGE,
                    "%.200s has results of a gauntlet and %.200s has none: a gauntlet is compared "
                    "with a gauntlet, and a run with a run",

@@ -101,7 +101,7 @@ int report_score(const struct report *report)
     judged +=
         (unsigned long) weights[s] * (pass + tally.of[VERDICT_FAIL][s] + tally.of[VERDICT_WARN][s]);
   }
-  if (judged == 0 || !is_let_in(report)) return -1;
+  if (judged == 0 || !report_proven(report)) return -1;
   return (int) (100 * passed / judged); /* 100: all of them */
 }
 

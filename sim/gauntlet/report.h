@@ -72,7 +72,7 @@ void report_lies(const struct report *report, struct report_lies *out);
 bool report_proven(const struct report *report);
 
 /* 0 to 100: what part of the trials that were judged (PASS, WARN, FAIL) passed, each weighed by its
- * severity (high 10, medium 3, low 1); -1: none was, or no sound server got through. */
+ * severity (high 10, medium 3, low 1); -1: nothing is proven. */
 int report_score(const struct report *report);
 
 /* What follows for the owner where a client lacks this check: a part of a sentence. */

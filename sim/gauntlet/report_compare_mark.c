@@ -28,16 +28,23 @@ static void mark_row_of(const struct pair_row *row, enum report_state state, con
   fputs("|\n", out);
 }
 
+/* Of trials that only B has, those that it failed. */
+static void mark_failed_alone(const json_t *only, bool *headed, FILE *out)
+{
+  struct pair_row row;
+  for (size_t at = 0; report_compare_row(only, &at, REPORT_UNCLEAR, &row);)
+    if (report_json_says(row.pair, "in", "b"))
+      mark_row_of(&row, REPORT_UNCLEAR, report_json_text(row.pair, "why"), headed, out);
+}
+
 static void mark_pairs(const json_t *tree, FILE *out)
 {
   struct pair_row row;
   bool headed = false;
-  const json_t *pairs = json_object_get(tree, "trials"), *only = json_object_get(tree, "only");
-  for (size_t at = 0; report_compare_row(only, &at, REPORT_UNCLEAR, &row);)
-    if (report_json_says(row.pair, "in", "b"))
-      mark_row_of(&row, REPORT_UNCLEAR, report_json_text(row.pair, "why"), &headed, out);
+  const json_t *pairs = json_object_get(tree, "trials");
   for (size_t s = 0; s < REPORT_ORDERS; s++) {
     enum report_state state = report_compare_order[s];
+    if (state == REPORT_UNCLEAR) mark_failed_alone(json_object_get(tree, "only"), &headed, out);
     for (size_t at = 0; report_compare_row(pairs, &at, state, &row);)
       mark_row_of(&row, state, report_json_text(json_object_get(row.pair, "b"), "why"), &headed,
                   out);

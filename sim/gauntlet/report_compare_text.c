@@ -30,13 +30,25 @@ static void show_pair(const struct pair_row *row, enum report_state state, FILE 
     screen_paragraph(out, 21, report_json_text(b, "why"));
 }
 
+/* Of trials that only B has, those that it failed. */
+static void show_failed_alone(const json_t *only, FILE *out)
+{
+  struct pair_row row;
+  for (size_t at = 0; report_compare_row(only, &at, REPORT_UNCLEAR, &row);) {
+    if (!report_json_says(row.pair, "in", "b")) continue;
+    show_row_head(&row, REPORT_UNCLEAR, out);
+    screen_paragraph(out, 21, report_json_text(row.pair, "why"));
+  }
+}
+
 static void show_pairs(const json_t *tree, FILE *out)
 {
   const json_t *pairs = json_object_get(tree, "trials");
   for (size_t s = 0; s < REPORT_ORDERS; s++) {
     struct pair_row row;
-    for (size_t at = 0; report_compare_row(pairs, &at, report_compare_order[s], &row);)
-      show_pair(&row, report_compare_order[s], out);
+    enum report_state state = report_compare_order[s];
+    if (state == REPORT_UNCLEAR) show_failed_alone(json_object_get(tree, "only"), out);
+    for (size_t at = 0; report_compare_row(pairs, &at, state, &row);) show_pair(&row, state, out);
   }
 }
 
@@ -65,17 +77,6 @@ static void show_finding_changes(const json_t *tree, FILE *out)
                                                                       : "~";
     snprintf(label, sizeof label, "%-2s%-15s", mark, report_compare_finding(finding));
     report_text_labelled(out, label, report_json_text(finding, "sentence"));
-  }
-}
-
-/* Of trials that only B has, those that it failed. */
-static void show_failed_alone(const json_t *only, FILE *out)
-{
-  struct pair_row row;
-  for (size_t at = 0; report_compare_row(only, &at, REPORT_UNCLEAR, &row);) {
-    if (!report_json_says(row.pair, "in", "b")) continue;
-    show_row_head(&row, REPORT_UNCLEAR, out);
-    screen_paragraph(out, 21, report_json_text(row.pair, "why"));
   }
 }
 
@@ -119,7 +120,6 @@ void report_compare_print(const json_t *comparison, FILE *out, bool colour)
   show_sentences(json_object_get(comparison, "warnings"), "! beware:      ", out);
   report_text_labelled(out, "  A  ", report_compare_side(json_object_get(comparison, "a"), text));
   report_text_labelled(out, "  B  ", report_compare_side(json_object_get(comparison, "b"), text));
-  show_failed_alone(only, out);
   show_pairs(comparison, out);
   show_finding_changes(comparison, out);
   show_fact_changes(comparison, out);

@@ -110,6 +110,16 @@ quick="--quiet --patience 2 --case leaf-expired --out wrong --overwrite"
 expect "nobody is named" 2 "say who is to be tried" "$fleetsim" gauntlet
 expect "a case that is none" 2 "there is no case 'nope'" "$fleetsim" gauntlet --self --case nope
 # shellcheck disable=SC2086
+expect "... but another is called nearly so" 2 "did you mean 'leaf-expired'" "$fleetsim" gauntlet --self --case 'Leaf_Expired'
+expect "an option of another kind of target" 2 "https is of --listen: a command with .url. in it downloads" \
+  "$fleetsim" gauntlet --exec 'x {port}' --https
+expect "... and of the others" 2 "jobs is not of --listen" "$fleetsim" gauntlet --listen 127.0.0.1:18883 --jobs 2
+expect "lies in MQTT for a downloader" 2 "layer mqtt is of clients that speak MQTT, and this one downloads" \
+  "$fleetsim" gauntlet --exec 'curl {url}' --layer mqtt
+expect "lies in HTTPS for an MQTT client" 2 "its command needs .url." "$fleetsim" gauntlet --exec 'x {port}' --layer https
+expect "ports beyond the last" 2 "from port 65535 on there are no 5 ports" "$fleetsim" gauntlet --listen 127.0.0.1:65535 --ports 5
+expect "old versions have the control of TLS 1.2" 0 "^PASS .*tried 2 trials of 2 cases" \
+  "$fleetsim" gauntlet --self --quiet --tls 1.0 --out old
 expect "a command that is not there" 3 "the command cannot be run: .*nosuchclient" "$fleetsim" gauntlet $quick --exec "nosuchclient {port}"
 # shellcheck disable=SC2086
 expect "a client that never connects" 3 "^NONE nothing is shown: it never connected" "$fleetsim" gauntlet $quick --exec "sleep 60; : {port}"

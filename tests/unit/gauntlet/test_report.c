@@ -201,6 +201,14 @@ static void a_client_that_never_came_shows_nothing(void **state)
 }
 
 /* It refuses all lies, as it refuses everybody. */
+static void who_passed_the_control_alone_has_no_score(void **state)
+{
+  (void) state;
+  for (size_t i = 2; i < one->report.count; i++) one->trial[i].verdict = VERDICT_NOT_SHOWN;
+  assert_false(report_proven(&one->report));
+  assert_int_equal(report_score(&one->report), -1);
+}
+
 static void a_client_that_refuses_its_broker_shows_nothing(void **state)
 {
   (void) state;
@@ -373,6 +381,7 @@ int main(void)
       TEST(who_refuses_otherwise_lacks_nothing),
       TEST(a_client_that_waits_for_good_believes_nothing),
       TEST(a_client_that_never_came_shows_nothing),
+      TEST(who_passed_the_control_alone_has_no_score),
       TEST(a_client_that_refuses_its_broker_shows_nothing),
       TEST(whom_it_told_is_shown_without_a_control),
       TEST(one_version_that_lets_it_in_is_enough),

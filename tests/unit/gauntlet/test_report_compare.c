@@ -254,6 +254,17 @@ static void a_lesser_failure_that_only_b_has_tried_is_unclear(void **state)
                "tried it\n");
 }
 
+static void what_is_worse_stands_before_what_nobody_knows(void **state)
+{
+  (void) state;
+  drop_trial(&a, "another-name", 12);
+  report_sample_fail(&b, "another-name", 12, CONDUCT_ACCEPTED);
+  report_sample_fail(&b, "expired-leaf", 12, CONDUCT_ACCEPTED);
+  char *text = shown(), *worse = strstr(text, "\nx medium"), *unclear = strstr(text, "\n? high");
+  if (worse == NULL || unclear == NULL || unclear < worse) fail_msg("%s", text);
+  free(text);
+}
+
 static void what_only_b_has_passed_is_told_and_no_change(void **state)
 {
   (void) state;
@@ -555,6 +566,7 @@ int main(void)
       TEST(a_trial_of_one_only_is_named),
       TEST(a_grave_failure_that_only_b_has_tried_ends_with_1),
       TEST(a_lesser_failure_that_only_b_has_tried_is_unclear),
+      TEST(what_is_worse_stands_before_what_nobody_knows),
       TEST(what_only_b_has_passed_is_told_and_no_change),
       TEST(what_was_passed_and_is_not_tried_any_more_is_unclear),
       TEST(what_was_failed_and_is_not_tried_any_more_is_not_mended),
