@@ -1,35 +1,19 @@
 /* fleetsim gauntlet: a broker that lies in every way that is known, and which lies a client believed.
  * Exit code 1 says that a case of high severity was failed, 3 that nothing was proven. */
 #define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/data.h"
-#include "base/files.h"
 #include "base/terminal.h"
+#include "cli/gauntlet_line.h"
+#include "cli/summary_file.h"
 #include "cli/verbs.h"
-#include "gauntlet/gauntlet.h"
-#include "gauntlet/guest_table.h"
 #include "gauntlet/reports.h"
 #include "gauntlet/session.h"
-#include "gauntlet/standards.h"
-#include "net/permit.h"
-#include "report/painter.h"
-
-struct gauntlet_line {
-  bool self, list, quiet, verbose;
-  const char *command, *name, *out, *summary, *listen, *allow_listen, *keys, *export, *power;
-  bool cases_by_port, https;
-  uint64_t ports, absent_s, give_up_s;
-  struct args_texts wanted, more;
-  uint64_t jobs, patience_s, linger_s;
-  unsigned versions, layers;
-};
 
 static const struct gauntlet_line defaults = {
     .jobs = 8, .patience_s = 10, .ports = 1, .absent_s = 60, .give_up_s = 600};
@@ -70,6 +54,40 @@ static void say_tls_versions(void (*say)(void *ctx, const char *word), void *ctx
   say(ctx, "1.3");
 }
 
+static int take_case(const struct args_option *option, char *value, void *to, struct error *error)
+{
+  struct gauntlet_names *names = to;
+  if (value[0] == '\0')
+    return error_set(error, EXIT_CODE_USAGE,
+                     "--%s wants the id of a case, and the text after it is empty; 'fleetsim "
+                     "gauntlet --list' names all of them",
+                     option->name);
+  if (names->count == GAUNTLET_NAMES_MAX)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "at most %u --%s at a time; a pattern as '*-leaf' stands for many",
+                     GAUNTLET_NAMES_MAX, option->name);
+  names->at[names->count++] = value;
+  return 0;
+}
+
+static int take_severity(const struct args_option *option, char *value, void *to,
+                         struct error *error)
+{
+  for (int severity = CASE_LOW; severity <= CASE_HIGH; severity++) {
+    if (strcmp(value, case_severity_word((enum case_severity) severity)) != 0) continue;
+    *(enum case_severity *) to = (enum case_severity) severity;
+    return 0;
+  }
+  return error_set(error, EXIT_CODE_USAGE, "'%s' is no --%s: give high, medium or low", value,
+                   option->name);
+}
+
+static void say_severities(void (*say)(void *ctx, const char *word), void *ctx)
+{
+  for (int severity = CASE_HIGH; severity >= CASE_LOW; severity--)
+    say(ctx, case_severity_word((enum case_severity) severity));
+}
+
 #define TO(field) .offset = offsetof(struct gauntlet_line, field)
 static const struct args_option options[] = {
     {"self", NULL, "try the built-in device client", args_flag, TO(self)},
@@ -96,12 +114,17 @@ static const struct args_option options[] = {
      TO(absent_s), .least = 1, .most = 86400},
     {"give-up", "SECONDS", "how long before the session ends (default 600)", args_number,
      TO(give_up_s), .least = 1, .most = 86400},
-    {"case", "ID", "this case only, and the control (may be given several times)", args_texts,
-     TO(wanted), .most = ARGS_TEXTS_MAX},
+    {"case", "ID",
+     "this case only, and the control (may be given several times); in a pattern as\n"
+     "'leaf-*', * stands for any letters",
+     take_case, TO(wanted)},
     {"tls", "VERSION", "in this version only: 1.2, 1.3", take_version, TO(versions),
      .words = say_tls_versions},
     {"layer", "WORD", "cases of this layer only: tls, mqtt, https", take_layer, TO(layers),
      .words = say_layers},
+    {"severity", "WORD",
+     "cases of this severity and above only: high, medium (and high), low (all)", take_severity,
+     TO(severity), .words = say_severities},
     {"cases", "FILE", "cases of your own, beside those that came with the program", args_texts,
      TO(more), .most = ARGS_TEXTS_MAX},
     {"name", "HOST", "what the client calls its broker (default localhost); it must lead here",
@@ -117,9 +140,12 @@ static const struct args_option options[] = {
     {"out", "DIR",
      "folder for results.json, junit.xml and report.html\n(default out/gauntlet-TIMESTAMP)",
      args_text, TO(out)},
-    {"summary-markdown", "FILE", "write the summary there too, in Markdown", args_text,
-     TO(summary)},
-    {"list", NULL, "say what the cases are, and try nothing", args_flag, TO(list)},
+    {"overwrite", NULL, "let go of an earlier gauntlet's results in that folder", args_flag,
+     TO(overwrite)},
+    {"summary-markdown", "FILE", "write the summary there too, in Markdown as pages of CI show it",
+     summary_file_take, TO(summary)},
+    {"list", NULL, "say what the cases are that these options leave, and try nothing", args_flag,
+     TO(list)},
     {"quiet", NULL, "no progress", args_flag, TO(quiet)},
     {"verbose", NULL, "every trial, not only those that need attention", args_flag, TO(verbose)},
     {0},
@@ -159,20 +185,102 @@ static int load_standards(struct standards **out, struct error *error)
   return *out != NULL ? 0 : error_set(error, EXIT_CODE_USAGE, "%s: %s", path, why);
 }
 
-static void list_cases(const struct cases *cases)
+/* Who downloads is told a URL; everybody else speaks MQTT. Our own device does both. */
+static bool downloads(const struct gauntlet_line *line)
 {
-  for (size_t i = 0; i < cases->count; i++) {
-    const struct gauntlet_case *c = cases->item[i];
+  return line->https || (line->command != NULL && strstr(line->command, "{url}") != NULL);
+}
+
+static unsigned layers_of(const struct gauntlet_line *line)
+{
+  bool all = line->command == NULL && line->listen == NULL;
+  if (all || line->layers != 0) return line->layers;
+  return 1u << CASE_TLS | 1u << (downloads(line) ? CASE_HTTPS : CASE_MQTT);
+}
+
+struct gauntlet_options gauntlet_asked(const struct gauntlet_task *task)
+{
+  const struct gauntlet_line *line = task->line;
+  return (struct gauntlet_options){
+      .cases = task->cases,
+      .wanted = line->wanted.at,
+      .wanted_count = line->wanted.count,
+      .versions = line->versions,
+      .layers = layers_of(line),
+      .severity = line->severity,
+      .host = line->self           ? NULL
+              : line->name != NULL ? line->name
+                                   : "localhost",
+      .command = line->command,
+      .jobs = (unsigned) line->jobs,
+      .linger_ms = (uint32_t) line->linger_s * 1000,
+      .patience_ms = (uint32_t) line->patience_s * 1000,
+  };
+}
+
+/* Of each case the first trial. */
+static int list_cases(const struct gauntlet_task *task, struct error *error)
+{
+  struct report plan = {0};
+  const struct gauntlet_options asked = gauntlet_asked(task);
+  int result = gauntlet_plan(&asked, &plan, error);
+  for (size_t i = 0; result == 0 && i < plan.count; i++) {
+    const struct gauntlet_case *c = plan.result[i].c;
+    if (i > 0 && c == plan.result[i - 1].c) continue;
     printf("%-5s %-6s %-6s %s\n      %s\n", case_layer_word(c->layer),
            case_severity_word(c->severity), case_demand_word(c->clients), c->id, c->why);
   }
+  gauntlet_free(&plan);
+  return result;
+}
+
+/* --- Telling ---------------------------------------------------------------------------------- */
+
+/* Keeps it for the summary, too. */
+static int write_report(struct gauntlet_task *task, json_t *tree, const char *below,
+                        struct error *error)
+{
+  char folder[FILES_PATH_MAX];
+  const char *out = task->out.folder;
+  if (gauntlet_out_forget(&task->out, error) != 0) return -1;
+  if (below[0] != '\0' &&
+      (files_join(folder, out, below, error) != 0 || files_make_folder(folder, 0755, error) != 0))
+    return -1;
+  if (below[0] != '\0') out = folder;
+  task->out.written = true; /* in part, if it fails */
+  if (report_write(tree, out, error) != 0) return -1;
+  if (json_array_append(task->told, tree) != 0)
+    return error_set(error, EXIT_CODE_INTERNAL, "no memory for a summary");
+  if (!task->line->quiet) fprintf(stderr, "results: %s\n", out);
+  return 0;
+}
+
+int gauntlet_tell(struct gauntlet_task *task, struct report *report, const char *below,
+                  struct error *error)
+{
+  const struct gauntlet_line *line = task->line;
+  report->version = FLEETSIM_VERSION;
+  report->standards = task->standards;
+  report->protocol = line->self ? "both" : downloads(line) ? "https" : "mqtt";
+  json_t *tree = report_json(report);
+  if (tree == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for a report");
+  const struct report_extent extent = {terminal_paints(STDOUT_FILENO), line->verbose};
+  report_print(tree, stdout, &extent);
+  fflush(stdout);
+  int result = write_report(task, tree, below, error);
+  json_decref(tree);
+  return result == 0 ? (int) report_exit_code(report) : -1;
 }
 
 /* --- Running ---------------------------------------------------------------------------------- */
 
 static void show_progress(void *ctx, const struct report *report, size_t done)
 {
-  (void) ctx;
+  struct error error;
+  struct gauntlet_task *task = ctx;
+  (void) gauntlet_out_forget(&task->out,
+                             &error); /* what it says is said when results are written */
+  if (task->line->quiet || !isatty(STDERR_FILENO)) return;
   fprintf(stderr, "\r%zu of %zu", done, report->count);
   if (done == report->count) fputs("\r                    \r", stderr);
 }
@@ -187,198 +295,145 @@ static int make_work_folder(char out[FILES_PATH_MAX], struct error *error)
                    tmp != NULL ? tmp : "/tmp");
 }
 
-/* Where results go: --out, or out/gauntlet-TIMESTAMP; a folder below it for each of several devices. */
-static int make_out(const struct gauntlet_line *line, const char *below, char out[FILES_PATH_MAX],
-                    struct error *error)
-{
-  char stamp[32], name[64] = "";
-  size_t n = 0;
-  time_t now = time(NULL);
-  struct tm utc;
-  strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%SZ", gmtime_r(&now, &utc));
-  for (const char *c = below; *c != '\0' && n < sizeof name - 1; c++)
-    name[n++] = isalnum((unsigned char) *c) || *c == '.' || *c == '-' ? *c : '-';
-  int size = line->out != NULL ? snprintf(out, FILES_PATH_MAX, "%s", line->out)
-                               : snprintf(out, FILES_PATH_MAX, "out/gauntlet-%s", stamp);
-  if (size >= FILES_PATH_MAX - 80)
-    return error_set(error, EXIT_CODE_USAGE, "--out %.80s...: the path is too long", out);
-  if (name[0] != '\0') snprintf(out + size, FILES_PATH_MAX - (size_t) size, "/%s", name);
-  return files_make_folder(out, 0755, error);
-}
-
-/* The exit code of the report, which is printed and written; or -1. */
-static int tell_report(const struct gauntlet_line *line, struct report *report, const char *below,
-                       const struct standards *standards, struct error *error)
-{
-  char out[FILES_PATH_MAX];
-  report->version = FLEETSIM_VERSION;
-  report->standards = standards;
-  json_t *tree = report_json(report);
-  if (tree == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for a report");
-  const struct report_extent extent = {terminal_paints(STDOUT_FILENO), line->verbose};
-  report_print(tree, stdout, &extent);
-  fflush(stdout);
-  int result = make_out(line, below, out, error);
-  if (result == 0) result = report_write(tree, out, error);
-  if (result == 0 && line->summary != NULL)
-    result = report_markdown_write(tree, line->summary, error);
-  json_decref(tree);
-  if (result != 0) return -1;
-  if (!line->quiet) fprintf(stderr, "results: %s\n", out);
-  return (int) report_exit_code(report);
-}
-
-/* Who is told a URL downloads; everybody else speaks MQTT. Our own device does both. */
-static unsigned layers_of(const struct gauntlet_line *line)
-{
-  bool downloads = line->https || (line->command != NULL && strstr(line->command, "{url}") != NULL);
-  if (line->self || line->layers != 0) return line->layers;
-  return 1u << CASE_TLS | 1u << (downloads ? CASE_HTTPS : CASE_MQTT);
-}
-
-static int run_gauntlet(const struct gauntlet_line *line, const struct cases *cases,
-                        const struct standards *standards, struct error *error)
+static int run_gauntlet(struct gauntlet_task *task, struct error *error)
 {
   char folder[FILES_PATH_MAX];
   struct report report = {0};
+  struct gauntlet_options asked = gauntlet_asked(task);
   if (make_work_folder(folder, error) != 0) return -1;
-  const struct gauntlet_options asked = {
-      .cases = cases,
-      .wanted = line->wanted.at,
-      .wanted_count = line->wanted.count,
-      .versions = line->versions,
-      .layers = layers_of(line),
-      .host = line->self           ? NULL
-              : line->name != NULL ? line->name
-                                   : "localhost",
-      .command = line->command,
-      .folder = folder,
-      .jobs = (unsigned) line->jobs,
-      .linger_ms = (uint32_t) line->linger_s * 1000,
-      .patience_ms = (uint32_t) line->patience_s * 1000,
-      .progress = line->quiet || !isatty(STDERR_FILENO) ? NULL : show_progress,
-  };
+  asked.folder = folder;
+  asked.progress = show_progress;
+  asked.ctx = task;
   int result = gauntlet_run(&asked, &report, error);
-  if (result == 0) result = tell_report(line, &report, "", standards, error);
+  if (result == 0) result = gauntlet_tell(task, &report, "", error);
   gauntlet_free(&report);
   (void) files_remove(folder, NULL);
   return result;
 }
 
-/* --- Listening -------------------------------------------------------------------------------- */
+/* --- The line --------------------------------------------------------------------------------- */
 
-static int take_address(const struct gauntlet_line *line, struct sockaddr_in *out,
-                        struct error *error)
+static int check_target(const struct gauntlet_line *line, struct error *error)
 {
-  char host[64];
-  const char *colon = strrchr(line->listen, ':');
-  char *end = NULL;
-  unsigned long port = colon != NULL ? strtoul(colon + 1, &end, 10) : 0;
-  snprintf(host, sizeof host, "%.*s", colon != NULL ? (int) (colon - line->listen) : 0,
-           line->listen);
-  *out = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t) port)};
-  if (port == 0 || port + line->ports - 1 > 65535 || end == NULL || *end != '\0' ||
-      inet_pton(AF_INET, host, &out->sin_addr) != 1)
+  if (line->self + (line->command != NULL) + (line->listen != NULL) == 1) return 0;
+  return error_set(error, EXIT_CODE_USAGE,
+                   "say who is to be tried: --self, --exec 'COMMAND' or --listen ADDR:PORT; "
+                   "'fleetsim gauntlet --help' shows how");
+}
+
+/* An option of one kind of target says nothing of the others: whoever gives it means something. */
+static int check_options(const struct gauntlet_line *line, struct error *error)
+{
+  const bool waits = line->listen != NULL;
+  const struct {
+    const char *name, *why;
+    bool given;
+  } stray[] = {
+      {"https", "a command with {url} in it downloads", !waits && line->https},
+      {"ports", "a command is told its port", !waits && line->ports != defaults.ports},
+      {"cases-by-port", "a command is told its port", !waits && line->cases_by_port},
+      {"allow-listen", "the others are served on loopback", !waits && line->allow_listen != NULL},
+      {"keys", "a command is told {ca}, {cert} and {key}", !waits && line->keys != NULL},
+      {"export", "a command is told {ca}, {cert} and {key}", !waits && line->export != NULL},
+      {"power", "a command is started once for each case", !waits && line->power != NULL},
+      {"absent", "a command has --patience", !waits && line->absent_s != defaults.absent_s},
+      {"give-up", "a command has --patience", !waits && line->give_up_s != defaults.give_up_s},
+  };
+  for (size_t i = 0; i < sizeof stray / sizeof *stray; i++)
+    if (stray[i].given)
+      return error_set(error, EXIT_CODE_USAGE, "--%s is of --listen: %s; leave the option out",
+                       stray[i].name, stray[i].why);
+  if (waits && line->jobs != defaults.jobs)
     return error_set(
         error, EXIT_CODE_USAGE,
-        "'%.80s' is no --listen: give an IPv4 address of this machine and a port, as in "
-        "127.0.0.1:8883",
-        line->listen);
-  if (permit_is_loopback(host)) return 0;
-  if (line->allow_listen != NULL && strcmp(line->allow_listen, host) == 0) return 0;
-  return error_set(error, EXIT_CODE_SETUP,
-                   "a hostile broker at %s could be reached by devices that are not yours to try: "
-                   "if it is meant, say so twice, with --allow-listen %s as well",
-                   host, host);
+        "--jobs is not of --listen: devices come when they want; leave the option out");
+  if (waits && line->linger_s != 0)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "--linger is not of --listen: a device is watched as long as it comes; leave "
+                     "the option out");
+  if (line->self && line->name != NULL)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "--name is not of --self: the built-in device is told the name of each case; "
+                     "leave the option out");
+  return 0;
 }
 
-static void say_line(void *ctx, const char *text)
+/* What a client does not speak cannot be tried on it. */
+static int check_layers(const struct gauntlet_line *line, struct error *error)
 {
-  (void) ctx;
-  if (terminal_paints(STDERR_FILENO)) painter_clear(stderr);
-  fprintf(stderr, "%s\n", text);
+  const unsigned mqtt = 1u << CASE_MQTT, https = 1u << CASE_HTTPS;
+  if (line->self || (line->layers & (downloads(line) ? mqtt : https)) == 0) return 0;
+  if (downloads(line))
+    return error_set(error, EXIT_CODE_USAGE,
+                     "--layer mqtt is of clients that speak MQTT, and this one downloads (%s)",
+                     line->https ? "--https" : "{url} in its command");
+  return error_set(error, EXIT_CODE_USAGE, "--layer https is of clients that download: %s",
+                   line->listen != NULL ? "say --https as well"
+                                        : "its command needs {url}, the address of the file");
 }
 
-static void show_guests(void *ctx, const struct guest *guests, size_t count)
+/* A file of cases is somebody's work. */
+static int check_summary(const struct gauntlet_line *line, struct error *error)
 {
-  char text[16384];
-  struct terminal terminal;
-  (void) ctx;
-  if (!terminal_look(STDERR_FILENO, &terminal) || !terminal.ready) return;
-  size_t lines = guest_table(guests, count, terminal.columns, terminal.rows, text, sizeof text);
-  painter_show(stderr, text, lines);
+  struct stat summary, cases;
+  if (stat(line->summary, &summary) != 0) return 0;
+  for (size_t i = 0; i < line->more.count; i++)
+    if (stat(line->more.at[i], &cases) == 0 && cases.st_dev == summary.st_dev &&
+        cases.st_ino == summary.st_ino)
+      return error_set(error, EXIT_CODE_USAGE,
+                       "--summary-markdown %.200s would be written over the cases: choose another "
+                       "name",
+                       line->summary);
+  return 0;
 }
 
-/* Each device has a report of its own; the exit code is that of the worst. */
-static int tell_guests(const struct gauntlet_line *line, struct session_outcome *outcome,
-                       const struct standards *standards, struct error *error)
+static int begin_summary(const struct gauntlet_line *line, struct error *error)
 {
-  int worst = EXIT_CODE_PASS;
-  for (size_t i = 0; i < outcome->count; i++) {
-    struct guest *guest = &outcome->guest[i];
-    char below[GUEST_NAME + 64] = "";
-    if (outcome->count > 1)
-      snprintf(below, sizeof below, "%s-%zu", guest->name[0] != '\0' ? guest->name : guest->address,
-               i + 1);
-    int code = tell_report(line, &guest->report, below, standards, error);
-    if (code < 0) return -1;
-    if (code == EXIT_CODE_FAIL || worst == EXIT_CODE_PASS) worst = code;
+  if (line->summary == NULL) return 0;
+  return check_summary(line, error) == 0 ? summary_file_begin(line->summary, "gauntlet", error)
+                                         : -1;
+}
+
+static void end_summary(const struct gauntlet_task *task, int code, const struct error *error)
+{
+  struct error wrong;
+  if (task->line->summary == NULL) return;
+  if (code < 0)
+    summary_file_end(task->line->summary, "gauntlet", NULL, false, error->text);
+  else if (report_markdown_write(task->told, task->line->summary, &wrong) != 0)
+    fprintf(stderr, "fleetsim gauntlet: %s; the results are whole without it\n", wrong.text);
+}
+
+static int try_client(struct gauntlet_task *task, struct error *error)
+{
+  const struct gauntlet_line *line = task->line;
+  if (gauntlet_out_begin(&task->out, line->out, line->overwrite, error) != 0) return -1;
+  int code = begin_summary(line, error);
+  if (code == 0) {
+    code = line->listen != NULL ? gauntlet_listen(task, error) : run_gauntlet(task, error);
+    end_summary(task, code, error);
   }
-  return outcome->interrupted ? (int) EXIT_CODE_INTERRUPTED : worst;
-}
-
-static int listen_gauntlet(const struct gauntlet_line *line, const struct cases *cases,
-                           const struct standards *standards, struct error *error)
-{
-  struct session_outcome *outcome = calloc(1, sizeof *outcome);
-  const struct gauntlet_options asked = {
-      .cases = cases,
-      .wanted = line->wanted.at,
-      .wanted_count = line->wanted.count,
-      .versions = line->versions,
-      .layers = layers_of(line),
-      .host = line->name != NULL ? line->name : "localhost",
-      .patience_ms = (uint32_t) line->patience_s * 1000,
-  };
-  struct session_options session = {
-      .gauntlet = &asked,
-      .ports = (unsigned) line->ports,
-      .cases_by_port = line->cases_by_port,
-      .keys = line->keys != NULL ? line->keys : "gauntlet.keys",
-      .export = line->export,
-      .power = line->power,
-      .absent_ms = (uint32_t) line->absent_s * 1000,
-      .give_up_ms = (uint32_t) line->give_up_s * 1000,
-      .say = line->quiet ? NULL : say_line,
-      .show = line->quiet || !terminal_paints(STDERR_FILENO) ? NULL : show_guests,
-  };
-  if (outcome == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory");
-  int result = take_address(line, &session.address, error);
-  if (result == 0) result = session_run(&session, outcome, error);
-  if (session.show != NULL) painter_clear(stderr);
-  if (result == 0) result = tell_guests(line, outcome, standards, error);
-  session_free(outcome);
-  free(outcome);
-  return result;
+  gauntlet_out_end(&task->out);
+  return code;
 }
 
 static int gauntlet(const struct args *args, struct error *error)
 {
-  const struct gauntlet_line *line = args->given;
   struct cases *cases = NULL;
   struct standards *standards = NULL;
-  int result = load_cases(line, &cases, error);
+  struct gauntlet_task task = {.line = args->given, .told = json_array()};
+  int result = load_cases(task.line, &cases, error);
   if (result == 0) result = load_standards(&standards, error);
-  if (result == 0 && line->list)
-    list_cases(cases);
-  else if (result == 0 && line->self + (line->command != NULL) + (line->listen != NULL) != 1)
-    result = error_set(error, EXIT_CODE_USAGE,
-                       "say who is to be tried: --self, --exec 'COMMAND' or --listen ADDR:PORT; "
-                       "'fleetsim gauntlet --help' shows how");
-  else if (result == 0 && line->listen != NULL)
-    result = listen_gauntlet(line, cases, standards, error);
+  task.cases = cases;
+  task.standards = standards;
+  if (result == 0 && task.line->list)
+    result = list_cases(&task, error);
   else if (result == 0)
-    result = run_gauntlet(line, cases, standards, error);
+    result = check_target(task.line, error) == 0 && check_options(task.line, error) == 0 &&
+                     check_layers(task.line, error) == 0
+                 ? try_client(&task, error)
+                 : -1;
+  json_decref(task.told);
   free(standards);
   cases_free(cases);
   return result;
@@ -390,7 +445,9 @@ const struct args_verb cli_gauntlet = {
     .usage =
         "usage: fleetsim gauntlet --self | --exec 'COMMAND' | --listen ADDR:PORT [options]\n\n",
     .options = options,
-    .after = "\nexit codes: 1 a case of high severity was failed, 3 nothing was proven\n",
+    .after =
+        "\nexit codes: 1 a case of high severity was failed, 3 nothing was proven, or not all of "
+        "high\nseverity; 0 else, also where a case of less severity was failed\n",
     .example =
         "fleetsim gauntlet --self\n"
         "fleetsim gauntlet --exec 'mosquitto_pub -h {host} -p {port} --cafile {ca} -t x -m y'",

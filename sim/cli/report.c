@@ -68,7 +68,9 @@ static const struct args_option options[] = {
      "of two: exit with 1 where something is worse (default), moved: or better,\n"
      "unclear: or too few runs can tell",
      take_alarm, TO(alarm), .words = say_alarms},
-    {"anyway", NULL, "of two: also of another scenario, fleet or machine; what differs is told",
+    {"anyway", NULL,
+     "of two: also of another scenario, fleet or machine, or of gauntlets without a\n"
+     "protocol or case in common; what differs is told",
      args_flag, TO(anyway)},
     {"json", NULL,
      "of two, for programs: one object, schema fleetsim-comparison/1, or of gauntlets\n"
@@ -157,7 +159,7 @@ static bool counts_any(const json_t *comparison, const char *state)
 
 static int code_of_comparison(const json_t *comparison, enum compare_alarm alarm)
 {
-  bool alarmed = counts_any(comparison, "worse") ||
+  bool alarmed = json_integer_value(json_object_get(comparison, "exit_code")) != EXIT_CODE_PASS ||
                  (alarm == COMPARE_ALARM_MOVED && counts_any(comparison, "better")) ||
                  (alarm == COMPARE_ALARM_UNCLEAR && counts_any(comparison, "unclear"));
   return alarmed ? EXIT_CODE_FAIL : EXIT_CODE_PASS;
@@ -188,13 +190,25 @@ static json_t *load_shown(const char *folder, struct error *error)
   return NULL;
 }
 
+/* One of them alone, as its sentence says why. */
+static int refuse_gauntlets(const json_t *unlike, const char *a, const char *b, struct error *error)
+{
+  return error_set(error, EXIT_CODE_USAGE,
+                   "%.200s (A) and %.200s (B) are not alike, so that what changed would say "
+                   "nothing: %.200s; --anyway compares them all the same",
+                   a, b, json_string_value(json_array_get(unlike, 0)));
+}
+
 static int compare_gauntlets(const char *a, const char *b, const struct report_line *line,
                              struct error *error)
 {
   json_t *tree_a = load_shown(a, error), *tree_b = tree_a != NULL ? load_shown(b, error) : NULL;
   json_t *comparison = tree_b != NULL ? report_compare(tree_a, a, tree_b, b) : NULL;
+  const json_t *unlike = json_object_get(comparison, "unlike");
   int code = -1;
-  if (comparison != NULL)
+  if (json_array_size(unlike) > 0 && !line->anyway)
+    refuse_gauntlets(unlike, a, b, error);
+  else if (comparison != NULL)
     code = tell_gauntlets(comparison, line, error);
   else if (tree_b != NULL)
     error_set(error, EXIT_CODE_INTERNAL, "not enough memory for the comparison");
@@ -206,6 +220,9 @@ static int compare_gauntlets(const char *a, const char *b, const struct report_l
 
 static int refuse_mixed(const char *gauntlet, const char *other, struct error *error)
 {
+  if (access(other, F_OK) != 0)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "there is no folder %.200s: name two that have results of a gauntlet", other);
   return error_set(error, EXIT_CODE_USAGE,
                    "%.200s has results of a gauntlet and %.200s has none: a gauntlet is compared "
                    "with a gauntlet, and a run with a run",
@@ -252,7 +269,7 @@ const struct args_verb cli_report = {
         "not alike.\n\n"
         "A folder of fleetsim gauntlet is read likewise: which lies its client believed, and of "
         "two, as of two builds of a firmware, which it believes newly or no more, and what its TLS "
-        "does otherwise.\n\n",
+        "does otherwise. What B alone has tried and failed, at high severity, ends with 1 too.\n\n",
     .options = options,
     .example = "fleetsim report out/root-CA-rotation-20270314T091500Z\n"
                "fleetsim report last-week out/root-CA-rotation-20270314T091500Z",

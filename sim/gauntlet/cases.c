@@ -4,6 +4,7 @@
 #include "gauntlet/cases.h"
 
 #include <ctype.h>
+#include <fnmatch.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -489,6 +490,11 @@ const struct gauntlet_case *cases_find(const struct cases *cases, const char *id
     if (strcmp(cases->item[i]->id, id) == 0 || strcmp(cases->item[i]->name, id) == 0)
       return cases->item[i];
   return NULL;
+}
+
+bool cases_match(const struct gauntlet_case *c, const char *text)
+{
+  return strcmp(c->id, text) == 0 || strcmp(c->name, text) == 0 || fnmatch(text, c->id, 0) == 0;
 }
 
 struct cases *cases_parse(const char *text, char *why, size_t why_size)

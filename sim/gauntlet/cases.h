@@ -129,6 +129,9 @@ void cases_free(struct cases *cases);
 /* By id or name; NULL. */
 const struct gauntlet_case *cases_find(const struct cases *cases, const char *id);
 
+/* Whether a case is meant by its id, its name, or a pattern of ids as a shell has them: "leaf-*". */
+bool cases_match(const struct gauntlet_case *c, const char *text);
+
 /* Index of a certificate by name, or -1. */
 int case_find(const struct gauntlet_case *c, const char *name);
 

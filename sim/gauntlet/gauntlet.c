@@ -3,6 +3,7 @@
 #include "gauntlet/gauntlet.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,22 +39,34 @@ struct run {
 
 /* --- The plan --------------------------------------------------------------------------------- */
 
+static bool is_named(const struct gauntlet_options *options, const struct gauntlet_case *c)
+{
+  for (size_t i = 0; i < options->wanted_count; i++)
+    if (cases_match(c, options->wanted[i])) return true;
+  return false;
+}
+
 static bool is_wanted(const struct gauntlet_options *options, const struct gauntlet_case *c)
 {
   if (c->control) return true;
   if (options->layers != 0 && (options->layers >> c->layer & 1) == 0) return false;
-  if (options->wanted_count == 0) return true;
-  for (size_t i = 0; i < options->wanted_count; i++)
-    if (cases_find(options->cases, options->wanted[i]) == c) return true;
-  return false;
+  return c->severity >= options->severity && (options->wanted_count == 0 || is_named(options, c));
+}
+
+/* Old versions have no control of their own: that of TLS 1.2 stands for them. */
+static uint8_t control_version(uint8_t tls)
+{
+  return tls < 12 ? 12 : tls;
 }
 
 static bool has_version(const struct gauntlet_options *options, const struct gauntlet_case *c,
                         unsigned v)
 {
   const bool of[VERSIONS] = {c->tls10, c->tls11, c->tls12, c->tls13};
-  bool asked = options->versions == 0 || (options->versions >> (v + FIRST_VERSION) & 1) != 0;
-  return of[v] && asked;
+  unsigned asked = options->versions;
+  for (uint8_t tls = FIRST_VERSION; c->control && tls < FIRST_VERSION + VERSIONS; tls++)
+    if (options->versions >> tls & 1) asked |= 1u << control_version(tls);
+  return of[v] && (asked == 0 || (asked >> (v + FIRST_VERSION) & 1) != 0);
 }
 
 static void plan(const struct gauntlet_options *options, bool controls, struct report *out)
@@ -71,19 +84,67 @@ static void plan(const struct gauntlet_options *options, bool controls, struct r
   }
 }
 
+static bool names_any(const struct cases *cases, const char *name)
+{
+  for (size_t i = 0; i < cases->count; i++)
+    if (cases_match(cases->item[i], name)) return true;
+  return false;
+}
+
+/* Letters and digits alone, which is all that people remember. */
+static void plain_id(const char *text, char out[CASE_ID_SIZE])
+{
+  size_t n = 0;
+  for (; *text != '\0' && n < CASE_ID_SIZE - 1; text++)
+    if (isalnum((unsigned char) *text)) out[n++] = (char) tolower((unsigned char) *text);
+  out[n] = '\0';
+}
+
+/* NULL: none is near. */
+static const char *meant_by(const struct cases *cases, const char *name)
+{
+  char sought[CASE_ID_SIZE], id[CASE_ID_SIZE];
+  plain_id(name, sought);
+  for (size_t i = 0; sought[0] != '\0' && i < cases->count; i++) {
+    plain_id(cases->item[i]->id, id);
+    if (strstr(id, sought) != NULL) return cases->item[i]->id;
+  }
+  return NULL;
+}
+
+static int refuse_name(const struct cases *cases, const char *name, struct error *error)
+{
+  char hint[CASE_ID_SIZE + 32] = "";
+  const char *meant = meant_by(cases, name);
+  if (meant != NULL) snprintf(hint, sizeof hint, "did you mean '%s'? ", meant);
+  return error_set(error, EXIT_CODE_USAGE,
+                   "there is no case '%.100s'; %s'fleetsim gauntlet --list' names all of them",
+                   name, hint);
+}
+
+/* The control alone proves nothing, but may be what somebody wants to see. */
+static int check_left(const struct gauntlet_options *options, const struct report *report,
+                      struct error *error)
+{
+  for (size_t i = 0; i < report->count; i++)
+    if (!report->result[i].c->control || is_named(options, report->result[i].c)) return 0;
+  return error_set(error, EXIT_CODE_USAGE,
+                   "no case is left to be tried, but for the control: of those that are named, or "
+                   "all, none is of that layer, severity and TLS version; 'fleetsim gauntlet "
+                   "--list' shows layer and severity of each");
+}
+
 int gauntlet_plan(const struct gauntlet_options *options, struct report *out, struct error *error)
 {
   for (size_t i = 0; i < options->wanted_count; i++)
-    if (cases_find(options->cases, options->wanted[i]) == NULL)
-      return error_set(error, EXIT_CODE_USAGE,
-                       "there is no case '%s'; 'fleetsim gauntlet --list' names all of them",
-                       options->wanted[i]);
+    if (!names_any(options->cases, options->wanted[i]))
+      return refuse_name(options->cases, options->wanted[i], error);
   /* and room for the control once more at the end (start_last) */
   out->result = calloc(options->cases->count * VERSIONS * 2 + 1, sizeof *out->result);
   if (out->result == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for results");
   plan(options, true, out);
   plan(options, false, out);
-  return 0;
+  return check_left(options, out, error);
 }
 
 size_t gauntlet_controls(const struct report *plan)
@@ -102,10 +163,9 @@ size_t gauntlet_controls(const struct report *plan)
 static void start_more(struct run *run);
 static void start_one(struct run *run, size_t number);
 
-/* Old versions have no control of their own: that of TLS 1.2 stands for them. */
 static bool is_proven(const struct run *run, uint8_t tls)
 {
-  return !run->refused[(tls < 12 ? 12 : tls) - FIRST_VERSION];
+  return !run->refused[control_version(tls) - FIRST_VERSION];
 }
 
 static void note_control(struct run *run, const struct trial_result *result)
@@ -135,7 +195,7 @@ static void withdraw_refusals(struct run *run, uint8_t tls)
 {
   for (size_t i = run->controls; i < run->report->count; i++) {
     struct trial_result *result = &run->report->result[i];
-    bool of_it = (result->tls < 12 ? 12 : result->tls) == tls;
+    bool of_it = control_version(result->tls) == tls;
     if (!of_it || result->verdict != VERDICT_PASS || result->conduct != CONDUCT_REFUSED) continue;
     result->verdict = VERDICT_NOT_SHOWN;
     snprintf(result->why, sizeof result->why,

@@ -64,10 +64,16 @@ void report_lies(const struct report *report, struct report_lies *out)
   memset(out, 0, sizeof *out);
   for (size_t i = 0; i < report->count; i++) {
     const struct trial_result *trial = &report->result[i];
-    out->told += is_lie(trial);
-    out->believed += report_fooled(trial);
-    out->allowed +=
-        is_lie(trial) && trial->verdict == VERDICT_WARN && trial->conduct == CONDUCT_ACCEPTED;
+    bool lie = is_lie(trial);
+    out->told_of[trial->c->severity] += lie;
+    out->believed_of[trial->c->severity] += report_fooled(trial);
+    out->allowed_of[trial->c->severity] +=
+        lie && trial->verdict == VERDICT_WARN && trial->conduct == CONDUCT_ACCEPTED;
+  }
+  for (unsigned s = CASE_LOW; s <= CASE_HIGH; s++) {
+    out->told += out->told_of[s];
+    out->believed += out->believed_of[s];
+    out->allowed += out->allowed_of[s];
   }
 }
 
@@ -95,7 +101,7 @@ int report_score(const struct report *report)
     judged +=
         (unsigned long) weights[s] * (pass + tally.of[VERDICT_FAIL][s] + tally.of[VERDICT_WARN][s]);
   }
-  if (judged == 0 || !is_let_in(report)) return -1;
+  if (judged == 0 || !report_proven(report)) return -1;
   return (int) (100 * passed / judged); /* 100: all of them */
 }
 

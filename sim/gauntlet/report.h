@@ -18,9 +18,10 @@ struct trial_result {
 };
 
 struct report {
-  const char *target;  /* "self", "exec", "listen" */
-  const char *command; /* of exec; NULL */
-  char client[128];    /* what was tried, as a reader calls it */
+  const char *target;   /* "self", "exec", "listen" */
+  const char *command;  /* of exec; NULL */
+  const char *protocol; /* that the client speaks: "mqtt", "https", "both"; NULL: not told */
+  char client[128];     /* what was tried, as a reader calls it */
   int64_t started_unix_s;
   double duration_s;
   bool interrupted;
@@ -61,6 +62,7 @@ void report_check(const struct report *report, enum case_flaw flaw, struct repor
  * those that it believed as its owner decided (WARN). */
 struct report_lies {
   unsigned told, believed, allowed;
+  unsigned told_of[CASE_HIGH + 1], believed_of[CASE_HIGH + 1], allowed_of[CASE_HIGH + 1];
 };
 
 void report_lies(const struct report *report, struct report_lies *out);
@@ -70,14 +72,15 @@ void report_lies(const struct report *report, struct report_lies *out);
 bool report_proven(const struct report *report);
 
 /* 0 to 100: what part of the trials that were judged (PASS, WARN, FAIL) passed, each weighed by its
- * severity (high 10, medium 3, low 1); -1: none was, or no sound server got through. */
+ * severity (high 10, medium 3, low 1); -1: nothing is proven. */
 int report_score(const struct report *report);
 
 /* What follows for the owner where a client lacks this check: a part of a sentence. */
 const char *report_flaw_sentence(enum case_flaw flaw);
 
-/* What the owner must know, in one sentence without its full stop: how many lies were believed, and
- * what follows from the worst of them; or why nothing is shown. */
+/* What the owner must know, in one sentence without its full stop: how many lies were believed, of what
+ * severity, which is why it is a pass or none, and what follows from the worst of them; or why nothing
+ * is shown. And how many trials came to nothing. */
 void report_headline(const struct report *report, char *out, size_t size);
 
 /* Trials of high severity that were to show a refusal and did not come to it: how many, and the first

@@ -26,8 +26,7 @@ const char *report_compare_word(enum report_state state)
 
 /* --- A pair of trials ------------------------------------------------------------------------- */
 
-/* 0 pass, 1 warn, 2 fail; -1: it shows nothing. */
-static int rank_of(const json_t *trial)
+int report_compare_rank(const json_t *trial)
 {
   static const enum verdict ranks[] = {VERDICT_PASS, VERDICT_WARN, VERDICT_FAIL};
   for (int r = 0; r < 3; r++)
@@ -38,7 +37,7 @@ static int rank_of(const json_t *trial)
 /* Of two that show nothing, why they do not is no change of the client's. */
 static enum report_state judge_verdicts(const json_t *a, const json_t *b, char *change, size_t size)
 {
-  int was = rank_of(a), is = rank_of(b);
+  int was = report_compare_rank(a), is = report_compare_rank(b);
   bool offered = !report_json_says(b, "verdict", verdict_word(VERDICT_NOT_OFFERED));
   if (was < 0 && is < 0) return REPORT_SAME;
   const char *word = is == 2    ? "newly failed"
@@ -98,7 +97,7 @@ enum report_state report_compare_trials(const json_t *a, const json_t *b, char *
 /* --- All pairs -------------------------------------------------------------------------------- */
 
 /* "another-name, TLS 1.3", which is one trial of a report. */
-static void pair_name(const json_t *trials, size_t at, char out[160])
+static void trial_name(const json_t *trials, size_t at, char out[160])
 {
   const json_t *trial = json_array_get(trials, at);
   const char *tls = report_json_text(trial, "tls");
@@ -115,7 +114,7 @@ static json_t *named_trials(const json_t *tree)
   json_t *named = json_object();
   const json_t *trials = json_object_get(tree, "trials");
   for (size_t i = 0; i < json_array_size(trials); i++) {
-    pair_name(trials, i, name);
+    trial_name(trials, i, name);
     named = report_json_with(named, name, json_incref(json_array_get(trials, i)));
   }
   return named;
@@ -166,24 +165,13 @@ static json_t *pairs_of(const json_t *tree_b, const json_t *named_a, const json_
   return pairs;
 }
 
-static json_t *only_in(const json_t *named, const json_t *others)
-{
-  json_t *only = json_array(), *trial;
-  const char *name;
-  json_object_foreach((json_t *) named, name, trial)
-  {
-    if (json_object_get(others, name) == NULL)
-      only = report_json_and(only, report_json_string(name));
-  }
-  return only;
-}
-
 /* --- The tree --------------------------------------------------------------------------------- */
 
 static json_t *side_json(const json_t *tree, const char *folder)
 {
-  static const char *const keys[] = {"client", "target",  "command", "started", "verdict",
-                                     "score",  "message", "lies",    "versions"};
+  static const char *const keys[] = {"client",   "target",   "command",    "started",
+                                     "verdict",  "score",    "message",    "lies",
+                                     "versions", "protocol", "interrupted"};
   json_t *side = report_json_with(json_object(), "folder", report_json_string(folder));
   for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
     side = report_json_with(side, keys[k], shared_member(tree, keys[k]));
@@ -199,13 +187,14 @@ static json_int_t count_state(const json_t *list, enum report_state state)
 }
 
 /* Of trials, of facts, and of what stands out, together. */
-static json_t *counts_json(const json_t *pairs, const json_t *facts, const json_t *findings)
+static json_t *counts_json(const json_t *const lists[], size_t count)
 {
   json_t *counts = json_object();
-  for (enum report_state s = 0; s < REPORT_SAME; s++)
-    counts = report_json_with(
-        counts, state_words[s],
-        json_integer(count_state(pairs, s) + count_state(facts, s) + count_state(findings, s)));
+  for (enum report_state s = 0; s < REPORT_SAME; s++) {
+    json_int_t sum = 0;
+    for (size_t l = 0; l < count; l++) sum += count_state(lists[l], s);
+    counts = report_json_with(counts, state_words[s], json_integer(sum));
+  }
   return counts;
 }
 
@@ -218,23 +207,46 @@ static enum report_state worst_of_counts(const json_t *counts)
   return REPORT_SAME;
 }
 
+/* With which of the two it ends well or not: what only B has failed is no less grave for that A was
+ * not asked. */
+static json_t *outcome_json(const json_t *counts, json_t *alarm)
+{
+  enum report_state state = worst_of_counts(counts);
+  bool failed = state == REPORT_WORSE || json_is_string(alarm);
+  return json_pack("{s:s, s:s, s:i, s:o}", "schema", REPORT_COMPARISON_SCHEMA, "verdict",
+                   state_words[state], "exit_code", failed ? EXIT_CODE_FAIL : EXIT_CODE_PASS,
+                   "alarm", alarm);
+}
+
+static bool add_parts(json_t *tree, json_t *parts)
+{
+  bool whole = parts != NULL && json_object_update(tree, parts) == 0;
+  json_decref(parts);
+  return whole;
+}
+
 json_t *report_compare(const json_t *tree_a, const char *a, const json_t *tree_b, const char *b)
 {
   json_t *named_a = named_trials(tree_a), *named_b = named_trials(tree_b);
+  bool named = named_a != NULL && named_b != NULL;
   json_t *pairs = pairs_of(tree_b, named_a, named_b),
          *facts = report_compare_hellos(tree_a, tree_b),
          *findings = report_compare_findings(tree_a, tree_b),
-         *counts = counts_json(pairs, facts, findings);
-  enum report_state state = worst_of_counts(counts);
-  bool named = named_a != NULL && named_b != NULL;
-  json_t *tree =
-      json_pack("{s:s, s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema",
-                REPORT_COMPARISON_SCHEMA, "verdict", state_words[state], "exit_code",
-                state == REPORT_WORSE ? EXIT_CODE_FAIL : EXIT_CODE_PASS, "counts", counts, "a",
-                side_json(tree_a, a), "b", side_json(tree_b, b), "trials", pairs, "hello", facts,
-                "stands_out", findings, "only_in_a", named ? only_in(named_a, named_b) : NULL,
-                "only_in_b", named ? only_in(named_b, named_a) : NULL);
+         *only = named ? report_compare_only(tree_a, named_a, tree_b, named_b) : NULL;
+  const json_t *const lists[] = {pairs, facts, findings, only};
+  json_t *counts = counts_json(lists, sizeof lists / sizeof *lists),
+         *tree = outcome_json(counts, report_compare_alarm(only));
+  json_t *parts =
+      json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "counts", counts, "a",
+                side_json(tree_a, a), "b", side_json(tree_b, b), "unlike",
+                named ? report_compare_unlike(tree_a, named_a, tree_b, named_b) : NULL, "warnings",
+                report_compare_warnings(tree_a, tree_b), "trials", pairs, "hello", facts,
+                "stands_out", findings, "only_in_a", report_compare_only_names(only, "a"),
+                "only_in_b", report_compare_only_names(only, "b"), "only", only);
+  bool whole = add_parts(tree, parts);
   json_decref(named_a);
   json_decref(named_b);
-  return tree;
+  if (whole) return tree;
+  json_decref(tree);
+  return NULL;
 }

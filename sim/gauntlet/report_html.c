@@ -18,7 +18,7 @@
 void report_html_text(FILE *out, const char *before, const char *text, const char *after)
 {
   fputs(before, out);
-  report_markup_put(out, text);
+  markup_put(out, text);
   fputs(after, out);
 }
 
@@ -86,22 +86,34 @@ static void page_tally(const json_t *tree, enum verdict verdict, const char *nam
   page_tile(out, name, value, tally_of(tree, verdict) > 0 ? note : "");
 }
 
+/* As its owner decided, or not. */
+static double believed_of(const json_t *by, const char *severity)
+{
+  const json_t *of = json_object_get(by, severity);
+  return report_json_number(of, "believed") + report_json_number(of, "allowed");
+}
+
 static void page_tiles(const json_t *tree, FILE *out)
 {
-  char value[64];
+  char value[64], note[96];
   const json_t *score = json_object_get(tree, "score"), *lies = json_object_get(tree, "lies");
   fputs("<dl class=\"tiles\">\n", out);
   snprintf(value, sizeof value, "%.0f of 100", json_number_value(score));
   page_tile(out, "score", json_is_number(score) ? value : "none",
             json_is_number(score) ? "high weighs 10, medium 3, low 1" : "nothing was proven");
-  snprintf(value, sizeof value, "%.0f of %.0f", report_json_number(lies, "believed"),
+  snprintf(value, sizeof value, "%.0f of %.0f",
+           report_json_number(lies, "believed") + report_json_number(lies, "allowed"),
            report_json_number(lies, "told"));
-  page_tile(out, "lies believed", value, "");
+  const json_t *by = json_object_get(lies, "by_severity");
+  snprintf(note, sizeof note, "high %.0f, medium %.0f, low %.0f", believed_of(by, "high"),
+           believed_of(by, "medium"), believed_of(by, "low"));
+  page_tile(out, "lies believed", value, json_is_object(by) ? note : "");
   page_tally(tree, VERDICT_PASS, "passed", out);
   page_tally(tree, VERDICT_FAIL, "failed", out);
   page_tally(tree, VERDICT_WARN, "warned of", out);
   page_tally(tree, VERDICT_NOT_SHOWN, "not shown", out);
   page_tally(tree, VERDICT_NOT_OFFERED, "not offered", out);
+  page_tally(tree, VERDICT_SKIPPED, "skipped", out);
   fputs("</dl>\n", out);
 }
 

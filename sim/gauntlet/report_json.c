@@ -114,31 +114,42 @@ static const char *word_of(const struct report *report)
   return "pass";
 }
 
+static json_t *lies_json(const struct report *report)
+{
+  struct report_lies lies;
+  report_lies(report, &lies);
+  json_t *by = json_object();
+  for (unsigned s = CASE_LOW; s <= CASE_HIGH; s++)
+    by = report_json_with(by, case_severity_word((enum case_severity) s),
+                          json_pack("{s:I, s:I, s:I}", "told", (json_int_t) lies.told_of[s],
+                                    "believed", (json_int_t) lies.believed_of[s], "allowed",
+                                    (json_int_t) lies.allowed_of[s]));
+  return json_pack("{s:I, s:I, s:I, s:o}", "told", (json_int_t) lies.told, "believed",
+                   (json_int_t) lies.believed, "allowed", (json_int_t) lies.allowed, "by_severity",
+                   by);
+}
+
 static json_t *summary_json(const struct report *report)
 {
   char message[640];
-  struct report_lies lies;
   int score = report_score(report);
   report_headline(report, message, sizeof message);
-  report_lies(report, &lies);
-  return json_pack(
-      "{s:s, s:s, s:i, s:b, s:o, s:o, s:{s:I, s:I, s:I}, s:o, s:o}", "schema", REPORT_SCHEMA,
-      "verdict", word_of(report), "exit_code", (int) report_exit_code(report), "proven",
-      report_proven(report), "message", report_json_string(message), "score",
-      score < 0 ? json_null() : json_integer(score), "lies", "told", (json_int_t) lies.told,
-      "believed", (json_int_t) lies.believed, "allowed", (json_int_t) lies.allowed, "tally",
-      tally_json(report), "lacks", lacks_json(report));
+  return json_pack("{s:s, s:s, s:i, s:b, s:o, s:o, s:o, s:o, s:o}", "schema", REPORT_SCHEMA,
+                   "verdict", word_of(report), "exit_code", (int) report_exit_code(report),
+                   "proven", report_proven(report), "message", report_json_string(message), "score",
+                   score < 0 ? json_null() : json_integer(score), "lies", lies_json(report),
+                   "tally", tally_json(report), "lacks", lacks_json(report));
 }
 
 static json_t *client_json(const struct report *report)
 {
-  return json_pack("{s:s, s:o, s:o, s:o, s:o, s:b, s:{s:o, s:s}}", "target", report->target,
-                   "command", report_command_json(report->command), "client",
-                   report_command_json(report->client), "started",
-                   started_json(report->started_unix_s), "duration_s",
-                   report_json_ms(report->duration_s), "interrupted", report->interrupted,
-                   "versions", "fleetsim", report_json_string(report->version), "openssl",
-                   OpenSSL_version(OPENSSL_VERSION_STRING));
+  return json_pack(
+      "{s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:{s:o, s:s}}", "target", report->target, "protocol",
+      report_json_string(report->protocol), "command", report_command_json(report->command),
+      "client", report_command_json(report->client), "started",
+      started_json(report->started_unix_s), "duration_s", report_json_ms(report->duration_s),
+      "interrupted", report->interrupted, "versions", "fleetsim",
+      report_json_string(report->version), "openssl", OpenSSL_version(OPENSSL_VERSION_STRING));
 }
 
 /* --- All of it -------------------------------------------------------------------------------- */

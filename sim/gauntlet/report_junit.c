@@ -16,19 +16,19 @@ static void put_reason(FILE *out, const char *element, const char *type, const c
                        const char *more)
 {
   fprintf(out, ">\n      <%s type=\"%s\" message=\"", element, type);
-  report_markup_put(out, why);
+  markup_put(out, why);
   fputs("\">", out);
-  report_markup_put(out, why);
-  report_markup_put(out, more);
+  markup_put(out, why);
+  markup_put(out, more);
   fprintf(out, "</%s>\n    </testcase>\n", element);
 }
 
 static void put_skip(FILE *out, const char *verdict, const char *why)
 {
   fputs(">\n      <skipped>", out); /* a text: the older schemas allow no attribute here */
-  report_markup_put(out, verdict);
+  markup_put(out, verdict);
   fputs(": ", out);
-  report_markup_put(out, why);
+  markup_put(out, why);
   fputs("</skipped>\n    </testcase>\n", out);
 }
 
@@ -36,11 +36,11 @@ static void put_junit_head(FILE *out, const json_t *trial, const json_t *about, 
 {
   const char *tls = report_json_text(trial, "tls");
   fputs("    <testcase classname=\"gauntlet.", out);
-  report_markup_put(out, report_json_text(about, "layer"));
+  markup_put(out, report_json_text(about, "layer"));
   fputs("\" name=\"", out);
-  report_markup_put(out, report_json_text(trial, "case"));
+  markup_put(out, report_json_text(trial, "case"));
   if (tls[0] != '\0') fputs(", TLS ", out);
-  report_markup_put(out, tls);
+  markup_put(out, tls);
   if (nth > 1) fprintf(out, " (%u)", nth); /* readers keep one case of a name */
   double ms = report_json_number(json_object_get(trial, "seen"), "took_ms");
   fprintf(out, "\" time=\"%.3f\"", ms > 0 ? ms / 1000 : 0.0);
@@ -102,12 +102,12 @@ static void put_suite(FILE *out, const json_t *tree, const struct junit_counts *
   fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"fleetsim\"", out);
   put_counts(out, tree, counts);
   fputs(">\n  <testsuite name=\"gauntlet: ", out);
-  report_markup_put(out, report_json_text(tree, "client"));
+  markup_put(out, report_json_text(tree, "client"));
   fputs("\"", out);
   put_counts(out, tree, counts);
   fprintf(out, " skipped=\"%u\"", counts->skipped);
   if (report_json_text(tree, "started")[0] != '\0') fputs(" timestamp=\"", out);
-  report_markup_put(out, report_json_text(tree, "started"));
+  markup_put(out, report_json_text(tree, "started"));
   fputs(report_json_text(tree, "started")[0] != '\0' ? "\">\n" : ">\n", out);
 }
 
@@ -130,7 +130,7 @@ int report_junit_write(const json_t *tree, const char *folder, struct error *err
     put_suite(page.out, tree, &counts);
     fputs(cases, page.out);
     fputs("    <system-out>", page.out);
-    report_markup_put(page.out, report_json_text(tree, "message"));
+    markup_put(page.out, report_json_text(tree, "message"));
     fputs("</system-out>\n  </testsuite>\n</testsuites>\n", page.out);
   }
   int status = cases != NULL ? report_markup_end(&page, folder, "junit.xml", error)

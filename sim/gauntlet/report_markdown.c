@@ -75,7 +75,7 @@ static void mark_report(const json_t *tree, FILE *out)
   markdown_text(out, report_json_text(tree, "client"));
   fputs("\n\n", out);
   markdown_text(out, report_json_text(tree, "message"));
-  if (json_is_number(score)) fprintf(out, ", score %.0f of 100", json_number_value(score));
+  if (json_is_number(score)) fprintf(out, "; score %.0f of 100", json_number_value(score));
   fputs("\n", out);
   mark_lacks(tree, out);
   mark_counts(tree, out);
@@ -88,6 +88,10 @@ int report_markdown_write(const json_t *tree, const char *path, struct error *er
 {
   struct markdown_page page;
   markdown_begin(&page);
-  if (page.out != NULL) mark_report(tree, page.out);
+  if (page.out != NULL && json_is_object(tree)) mark_report(tree, page.out);
+  for (size_t i = 0; page.out != NULL && i < json_array_size(tree); i++) {
+    if (i > 0) fputs("\n", page.out);
+    mark_report(json_array_get(tree, i), page.out);
+  }
   return markdown_end(&page, path, error);
 }

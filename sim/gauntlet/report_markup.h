@@ -1,14 +1,11 @@
-/* Texts of any origin in XML and HTML, as text or in an attribute. */
+/* Files of XML and HTML, which texts are put into by report/markup.h. */
 #ifndef FLEETSIM_GAUNTLET_REPORT_MARKUP_H
 #define FLEETSIM_GAUNTLET_REPORT_MARKUP_H
 
 #include <stdio.h>
 
 #include "base/error.h"
-
-/* Nothing in it opens an element or ends an attribute; control characters are spaces, what is no
-   UTF-8, or no character of XML 1.0, is U+FFFD. */
-void report_markup_put(FILE *out, const char *text);
+#include "report/markup.h"
 
 /* A file under way: in memory until it is whole. */
 struct report_markup {

@@ -75,7 +75,8 @@ static void show_client(const json_t *tree, FILE *out)
   if (strncmp(command, client, strlen(client)) != 0 || client[0] == '\0')
     report_text_labelled(out, "  client       ", client);
   if (command[0] != '\0') report_text_labelled(out, "  command      ", command);
-  snprintf(text, sizeof text, "%zu trials of %zu cases in %.1f s, begun %.40s", trials, cases,
+  snprintf(text, sizeof text, "%zu trial%s of %zu case%s in %.1f s, begun %.40s", trials,
+           trials == 1 ? "" : "s", cases, cases == 1 ? "" : "s",
            report_json_number(tree, "duration_s"), report_json_text(tree, "started"));
   report_text_labelled(out, "  tried        ", text);
 }
@@ -252,19 +253,35 @@ static void show_all(const json_t *tree, FILE *out)
     show_trial(tree, json_array_get(trials, i), out);
 }
 
+static void put_attention(const json_t *tree, bool verbose, FILE *out)
+{
+  show_lacks(tree, out);
+  show_verdict(tree, VERDICT_FAIL, "x", out);
+  show_verdict(tree, VERDICT_WARN, "!", out);
+  show_open(tree, VERDICT_NOT_SHOWN, "? not shown: ", out);
+  show_open(tree, VERDICT_SKIPPED, "  skipped: ", out);
+  if (verbose) show_all(tree, out);
+}
+
+/* Behind an empty line, if there is any. */
+static void show_attention(const json_t *tree, bool verbose, FILE *out)
+{
+  char *text = NULL;
+  size_t size = 0;
+  FILE *page = open_memstream(&text, &size);
+  if (page == NULL) put_attention(tree, verbose, out);
+  if (page != NULL) put_attention(tree, verbose, page);
+  if (page != NULL && fclose(page) == 0 && size > 0) fprintf(out, "\n%s", text);
+  free(text);
+}
+
 void report_print(const json_t *tree, FILE *out, const struct report_extent *extent)
 {
   report_text_headline(out, report_text_verdict(tree), report_json_text(tree, "message"),
                        extent->colour);
   show_client(tree, out);
   show_counts(tree, out);
-  fputc('\n', out);
-  show_lacks(tree, out);
-  show_verdict(tree, VERDICT_FAIL, "x", out);
-  show_verdict(tree, VERDICT_WARN, "!", out);
-  show_open(tree, VERDICT_NOT_SHOWN, "? not shown: ", out);
-  show_open(tree, VERDICT_SKIPPED, "  skipped: ", out);
-  if (extent->verbose) show_all(tree, out);
+  show_attention(tree, extent->verbose, out);
   fputc('\n', out);
   report_text_facts(tree, out, extent->verbose);
   fflush(out);

@@ -106,12 +106,43 @@ static const char *put_worst(const struct report *report, const struct trial_res
   return out;
 }
 
-static unsigned count_of(const struct report *report, enum verdict verdict)
+/* --- Counts ----------------------------------------------------------------------------------- */
+
+/* "1 high, 2 low", of counts by severity; "": all are 0. Returns `out`. */
+static const char *put_severities(const unsigned of[CASE_HIGH + 1], char out[64])
+{
+  size_t used = 0;
+  out[0] = '\0';
+  for (int s = CASE_HIGH; s >= CASE_LOW; s--)
+    if (of[s] > 0)
+      used += (size_t) snprintf(out + used, 64 - used, "%s%u %s", used > 0 ? ", " : "", of[s],
+                                case_severity_word((enum case_severity) s));
+  return out;
+}
+
+/* "; trials not shown: 1 high, 2 low; skipped: 1 high": what the rest of the sentence is not about. */
+static void put_open(const struct report_tally *tally, bool with_not_shown, char out[200])
+{
+  static const enum verdict verdicts[] = {VERDICT_NOT_SHOWN, VERDICT_SKIPPED};
+  static const char *const words[] = {"not shown", "skipped"};
+  size_t used = 0;
+  out[0] = '\0';
+  for (size_t v = with_not_shown ? 0 : 1; v < 2; v++) {
+    char by[64];
+    if (put_severities(tally->of[verdicts[v]], by)[0] == '\0') continue;
+    used += (size_t) snprintf(out + used, 200 - used, "; %s%s: %s", used > 0 ? "" : "trials ",
+                              words[v], by);
+  }
+}
+
+static unsigned count_of(const struct report_tally *tally, enum verdict verdict)
 {
   unsigned count = 0;
-  for (size_t i = 0; i < report->count; i++) count += report->result[i].verdict == verdict;
+  for (unsigned s = CASE_LOW; s <= CASE_HIGH; s++) count += tally->of[verdict][s];
   return count;
 }
+
+/* --- The sentence ----------------------------------------------------------------------------- */
 
 /* Of the control case, if it was not passed; else of the first trial that shows nothing. */
 static const char *why_unproven(const struct report *report)
@@ -126,40 +157,92 @@ static const char *why_unproven(const struct report *report)
   return first != NULL && first->why[0] != '\0' ? first->why : "no trial was made that shows any";
 }
 
-static void tell_none(const struct report *report, const struct report_lies *lies, char *out,
-                      size_t size)
+static const char *were(unsigned count)
 {
-  unsigned open = count_of(report, VERDICT_NOT_SHOWN);
-  char rest[64] = "";
-  if (open > 0)
-    snprintf(rest, sizeof rest, "; %u trial%s did not come to that", open, open == 1 ? "" : "s");
-  if (lies->allowed > 0)
-    snprintf(out, size, "%u of %u lies %s believed, as the client's owner decided%s", lies->allowed,
-             lies->told, lies->allowed == 1 ? "was" : "were", rest);
+  return count == 1 ? "was" : "were";
+}
+
+/* "2 of 10 lies were": what the client's owner decided has no part in it. */
+static void tell_believed(const struct report_lies *lies, const char *worst, char *out, size_t size)
+{
+  char by[64];
+  if (lies->believed_of[CASE_HIGH] > 0)
+    snprintf(out, size, "%u of %u lies %s believed, %u of high severity%s", lies->believed,
+             lies->told, were(lies->believed), lies->believed_of[CASE_HIGH], worst);
   else
-    snprintf(out, size, "none of %u lies was believed%s", lies->told, rest);
+    snprintf(out, size, "no lie of high severity was believed, but %u of %u lies %s (%s)%s",
+             lies->believed, lies->told, were(lies->believed),
+             put_severities(lies->believed_of, by), worst);
+}
+
+/* None was believed, or none but those that the client's owner lets pass. */
+static void tell_none(const struct report_lies *lies, char *out, size_t size)
+{
+  char by[64];
+  put_severities(lies->allowed_of, by);
+  if (lies->allowed_of[CASE_HIGH] > 0)
+    snprintf(out, size, "%u of %u lies %s believed, as the client's owner decided (%s)",
+             lies->allowed, lies->told, were(lies->allowed), by);
+  else if (lies->allowed > 0)
+    snprintf(out, size,
+             "no lie of high severity was believed; %u of %u lies %s, as the client's owner "
+             "decided (%s)",
+             lies->allowed, lies->told, were(lies->allowed), by);
+  else if (lies->told > 1)
+    snprintf(out, size, "none of %u lies was believed", lies->told);
+  else
+    snprintf(out, size,
+             lies->told == 1 ? "the one lie was not believed"
+                             : "no lie was told that every careful client refuses");
+}
+
+/* Otherwise than by believing: `none` is what was believed. */
+static void tell_failed(const struct report *report, const char *none,
+                        const struct trial_result *failed, char *out, size_t size)
+{
+  char worst[400], by[64];
+  struct report_tally tally;
+  report_tally(report, &tally);
+  unsigned fails = count_of(&tally, VERDICT_FAIL);
+  snprintf(out, size, "%s, but %u of %zu trials %s failed (%s)%s", none, fails, report->count,
+           were(fails), put_severities(tally.of[VERDICT_FAIL], by),
+           put_worst(report, failed, fails, worst));
+}
+
+/* Than all that was believed: then it is what the exit code says. */
+static bool is_graver(const struct trial_result *failed, const struct report_lies *lies)
+{
+  return failed->c->severity == CASE_HIGH && lies->believed_of[CASE_HIGH] == 0;
 }
 
 static void tell_headline(const struct report *report, char *out, size_t size)
 {
-  char rest[400];
+  char rest[400], none[200], open[200];
   struct report_lies lies;
-  unsigned missing, fails = count_of(report, VERDICT_FAIL);
+  struct report_tally tally;
+  unsigned missing;
   const struct trial_result *fooled = worst_of(report, true), *failed = worst_of(report, false);
   report_lies(report, &lies);
-  if (fooled != NULL)
-    snprintf(out, size, "%u of %u lies %s believed%s", lies.believed, lies.told,
-             lies.believed == 1 ? "was" : "were", put_worst(report, fooled, lies.believed, rest));
+  report_tally(report, &tally);
+  tell_none(&lies, none, sizeof none);
+  bool incomplete = report_missing(report, &missing) != NULL;
+  if (fooled != NULL && failed != NULL && is_graver(failed, &lies))
+    tell_failed(report, "no lie of high severity was believed", failed, out, size);
+  else if (fooled != NULL)
+    tell_believed(&lies, put_worst(report, fooled, lies.believed, rest), out, size);
   else if (!report_proven(report))
     snprintf(out, size, "nothing is shown: %s", why_unproven(report));
-  else if (report_missing(report, &missing) != NULL)
-    snprintf(out, size, "no lie was believed, but %u trial%s of high severity did not come to %s",
-             missing, missing == 1 ? "" : "s", missing == 1 ? "it" : "theirs");
+  else if (incomplete)
+    snprintf(out, size, "%s, but %u trial%s of high severity did not come to %s", none, missing,
+             missing == 1 ? "" : "s", missing == 1 ? "it" : "theirs");
   else if (failed != NULL)
-    snprintf(out, size, "no lie was believed, but %u of %zu trials %s failed%s", fails,
-             report->count, fails == 1 ? "was" : "were", put_worst(report, failed, fails, rest));
+    tell_failed(report, none, failed, out, size);
   else
-    tell_none(report, &lies, out, size);
+    snprintf(out, size, "%s", none);
+  if (fooled == NULL && !report_proven(report)) return;
+  put_open(&tally, fooled != NULL || !incomplete, open);
+  size_t used = strlen(out);
+  snprintf(out + used, size - used, "%s", open);
 }
 
 void report_headline(const struct report *report, char *out, size_t size)

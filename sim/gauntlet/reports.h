@@ -23,14 +23,17 @@ int report_write(const json_t *tree, const char *folder, struct error *error);
 
 int report_html_write(const json_t *tree, const char *folder, struct error *error);
 int report_junit_write(const json_t *tree, const char *folder, struct error *error);
+
+/* Of one report, or of several, as an array. */
 int report_markdown_write(const json_t *tree, const char *path, struct error *error);
 
 /* --- Two reports ------------------------------------------------------------------------------ */
 
 #define REPORT_COMPARISON_SCHEMA "fleetsim-gauntlet-comparison/1"
 
-/* What changed from A to B, as a tree; its "exit_code" is FAIL where something is worse. NULL: no
- * memory. `a` and `b` are what they are called. */
+/* What changed from A to B, as a tree; its "exit_code" is FAIL where something is worse, or where B
+ * has failed what is grave and A has not tried. What keeps them from being compared at all is in its
+ * "unlike". NULL: no memory. `a` and `b` are what they are called. */
 json_t *report_compare(const json_t *tree_a, const char *a, const json_t *tree_b, const char *b);
 
 void report_compare_print(const json_t *comparison, FILE *out, bool colour);

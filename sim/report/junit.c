@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "report/advice.h"
+#include "report/markup.h"
 #include "report/results_json.h"
 
 struct tally {
@@ -23,45 +24,13 @@ struct place {
   double seconds;
 };
 
-/* XML 1.0 has no escape for control characters, U+FFFE and U+FFFF; nor has it room for what is no
-   UTF-8. */
-static void put_letter(FILE *out, const char *letter, unsigned size)
-{
-  unsigned char c = (unsigned char) *letter;
-  bool control = size == 1 && (c < 0x20 || c == 0x7f);
-  bool no_character = size == 3 && (memcmp(letter, "\xef\xbf\xbe", 3) == 0 ||
-                                    memcmp(letter, "\xef\xbf\xbf", 3) == 0);
-  if (size == 0 || no_character)
-    fputs("\xef\xbf\xbd", out);
-  else if (control)
-    fputc(' ', out);
-  else
-    (void) fwrite(letter, 1, size, out);
-}
-
-static void put_xml(FILE *out, const char *text)
-{
-  while (*text != '\0') {
-    unsigned size = text_letter(text);
-    switch (*text) {
-    case '&': fputs("&amp;", out); break;
-    case '<': fputs("&lt;", out); break;
-    case '>': fputs("&gt;", out); break;
-    case '"': fputs("&quot;", out); break;
-    case '\'': fputs("&apos;", out); break;
-    default: put_letter(out, text, size);
-    }
-    text += size > 0 ? size : 1;
-  }
-}
-
 /* Once as an attribute and once as text: some readers show the one, some (GitLab) the other. */
 static void put_element(FILE *out, const char *element, const char *type, const char *const parts[])
 {
   fprintf(out, ">\n      <%s type=\"%s\" message=\"", element, type);
-  for (size_t p = 0; parts[p] != NULL; p++) put_xml(out, parts[p]);
+  for (size_t p = 0; parts[p] != NULL; p++) markup_put(out, parts[p]);
   fputs("\">", out);
-  for (size_t p = 0; parts[p] != NULL; p++) put_xml(out, parts[p]);
+  for (size_t p = 0; parts[p] != NULL; p++) markup_put(out, parts[p]);
   fprintf(out, "</%s>\n    </testcase>\n", element);
 }
 
@@ -73,7 +42,7 @@ static void put_class(FILE *out, const json_t *tree)
   for (char *c = name; *c != '\0'; c++)
     if (*c == '.') *c = '_';
   fputs("fleetsim.", out);
-  put_xml(out, name);
+  markup_put(out, name);
 }
 
 /* Which one of this name it is, from 1. */
@@ -95,9 +64,9 @@ static void put_case_head(FILE *out, const json_t *tree, const struct place *pla
   fputs("    <testcase classname=\"", out);
   put_class(out, tree);
   fputs("\" name=\"", out);
-  put_xml(out, place->where);
+  markup_put(out, place->where);
   if (expr[0] != '\0') fputs(": ", out);
-  put_xml(out, expr);
+  markup_put(out, expr);
   if (nth > 1) fprintf(out, " (%lld)", (long long) nth);
   fprintf(out, "\" time=\"%.3f\"", place->seconds);
 }
@@ -130,7 +99,7 @@ static void put_skipped(FILE *out, const json_t *tree, const char *where, const 
 {
   put_case_head(out, tree, &(struct place){where, "", 0}, expr, tally);
   fputs(">\n      <skipped>", out); /* a text: the older schemas allow no attribute here */
-  put_xml(out, why);
+  markup_put(out, why);
   fputs("</skipped>\n    </testcase>\n", out);
   tally->skipped++;
 }
@@ -225,15 +194,15 @@ static void put_failure(FILE *out, const char *name, const json_t *failure)
           results_json_number(failure, "count") - results_json_number(failure, "expected_count"));
   for (size_t i = 0; i < json_array_size(others); i++) {
     fputs(" ", out);
-    put_xml(out, json_string_value(json_array_get(others, i)));
+    markup_put(out, json_string_value(json_array_get(others, i)));
   }
   fputs("\n  ", out);
-  put_xml(out, results_json_text(failure, "sentence"));
+  markup_put(out, results_json_text(failure, "sentence"));
   const char *detail = results_json_text(failure, "unexpected_detail");
   if (detail[0] != '\0') fputs(": ", out);
-  put_xml(out, detail);
+  markup_put(out, detail);
   fputs("\n  to do: ", out);
-  put_xml(out, advice_by_name(name));
+  markup_put(out, advice_by_name(name));
   fputs("\n", out);
 }
 
@@ -264,11 +233,11 @@ static void put_suite_head(FILE *out, const json_t *tree, const struct tally *ta
   fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"fleetsim\"", out);
   put_totals(out, tree, tally);
   fputs(">\n  <testsuite name=\"", out);
-  put_xml(out, results_json_text(json_object_get(tree, "scenario"), "name"));
+  markup_put(out, results_json_text(json_object_get(tree, "scenario"), "name"));
   fputs("\"", out);
   put_totals(out, tree, tally);
   fprintf(out, " skipped=\"%zu\" timestamp=\"", tally->skipped);
-  put_xml(out, results_json_text(tree, "started"));
+  markup_put(out, results_json_text(tree, "started"));
   fputs("\">\n", out);
 }
 

@@ -78,7 +78,7 @@ expect "... and a key that nobody else reads" 0 "^600 given/client.key 600 given
 
 # Clients that are careless in another way than by what they check ---------------------------------------------------
 client="$built/careless --address {address} --host {host} --port {port} --ca {ca} --id {id} --timeout 4"
-few="--quiet --layer tls --case unknown-ca --case leaf-expired --patience 8 --out few"
+few="--quiet --layer tls --case unknown-ca --case leaf-expired --patience 8 --out few --overwrite"
 clear='import socket, sys
 s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
 s.sendall(bytes.fromhex("100d00044d51545404020005000161"))
@@ -106,10 +106,20 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout nob
 }
 
 # What is asked wrongly -----------------------------------------------------------------------------------------------
-quick="--quiet --patience 2 --case leaf-expired --out wrong"
+quick="--quiet --patience 2 --case leaf-expired --out wrong --overwrite"
 expect "nobody is named" 2 "say who is to be tried" "$fleetsim" gauntlet
 expect "a case that is none" 2 "there is no case 'nope'" "$fleetsim" gauntlet --self --case nope
 # shellcheck disable=SC2086
+expect "... but another is called nearly so" 2 "did you mean 'leaf-expired'" "$fleetsim" gauntlet --self --case 'Leaf_Expired'
+expect "an option of another kind of target" 2 "https is of --listen: a command with .url. in it downloads" \
+  "$fleetsim" gauntlet --exec 'x {port}' --https
+expect "... and of the others" 2 "jobs is not of --listen" "$fleetsim" gauntlet --listen 127.0.0.1:18883 --jobs 2
+expect "lies in MQTT for a downloader" 2 "layer mqtt is of clients that speak MQTT, and this one downloads" \
+  "$fleetsim" gauntlet --exec 'curl {url}' --layer mqtt
+expect "lies in HTTPS for an MQTT client" 2 "its command needs .url." "$fleetsim" gauntlet --exec 'x {port}' --layer https
+expect "ports beyond the last" 2 "from port 65535 on there are no 5 ports" "$fleetsim" gauntlet --listen 127.0.0.1:65535 --ports 5
+expect "old versions have the control of TLS 1.2" 0 "^PASS .*tried 2 trials of 2 cases" \
+  "$fleetsim" gauntlet --self --quiet --tls 1.0 --out old
 expect "a command that is not there" 3 "the command cannot be run: .*nosuchclient" "$fleetsim" gauntlet $quick --exec "nosuchclient {port}"
 # shellcheck disable=SC2086
 expect "a client that never connects" 3 "^NONE nothing is shown: it never connected" "$fleetsim" gauntlet $quick --exec "sleep 60; : {port}"
@@ -135,6 +145,48 @@ case our staging leaf
   expect:  connect.tls.name_mismatch
 E
 "$1" gauntlet --self --quiet --cases own.txt --case our-staging-leaf --out own' sh "$fleetsim"
+
+# Which cases, and where results go -----------------------------------------------------------------------------------
+own="--self --quiet --tls 1.2"
+many=$(for n in $(seq 16); do printf -- '--case leaf-expired --case unknown-ca '; done)
+lists() { # OPTIONS...: how many cases
+  "$fleetsim" gauntlet --list "$@" >list.txt || return
+  grep -cE '^(tls|mqtt|https) ' list.txt
+}
+
+# shellcheck disable=SC2086
+{
+  expect "more cases by name than sixteen" 0 "^PASS .*3 trials of 3 cases" "$fleetsim" gauntlet $own $many --out many
+  expect "... but not without end" 2 "at most 256 --case at a time; a pattern as '\*-leaf' stands for many" \
+    sh -c 'exec "$1" gauntlet --self $(for n in $(seq 257); do printf -- "--case unknown-ca "; done)' sh "$fleetsim"
+  expect "cases by a pattern" 0 "^PASS " "$fleetsim" gauntlet $own --case 'leaf-e*d' --out pattern
+  expect "a pattern of nothing" 2 "there is no case 'zzz\*'" "$fleetsim" gauntlet $own --case 'zzz*'
+  expect "cases of high severity alone" 0 "passed 1 1 0 2 " "$fleetsim" gauntlet $own --case '*-ca*' --severity high --out high
+  expect "a severity that is none" 2 "'grave' is no --severity: give high, medium or low" "$fleetsim" gauntlet $own --severity grave
+  expect "the list is of what would be tried" 0 "^3 $" lists --case unknown-ca --case leaf-expired
+  expect "options that leave no case" 2 "no case is left to be tried, but for the control" "$fleetsim" gauntlet $own --case unknown-ca --layer mqtt
+  expect "results that are there already" 2 "many holds an earlier gauntlet .*choose another folder with --out, or pass --overwrite" \
+    "$fleetsim" gauntlet $own --case unknown-ca --out many
+  expect "... may be lost if that is meant" 0 "^PASS " "$fleetsim" gauntlet $own --case unknown-ca --out many --overwrite
+  expect "... but not for a line that is refused" 2 "there is no case 'nope'" "$fleetsim" gauntlet $own --case nope --out many --overwrite
+  expect "... as they are then" 0 "2 trials of 2 cases" "$fleetsim" report many
+}
+mkdir run && echo '{"schema": "fleetsim-results/1"}' >run/results.json
+# shellcheck disable=SC2086
+{
+  expect "results of a run are not let go" 2 "run holds a run .*choose another folder with --out" \
+    "$fleetsim" gauntlet $own --case unknown-ca --out run --overwrite
+  expect "a file in the way of a folder" 3 "own.txt is in the way: it is not a folder" "$fleetsim" gauntlet $own --out own.txt
+  expect "a folder that takes no file is told before the first trial" 3 "/proc/self" "$fleetsim" gauntlet --self --out /proc/self/new
+  expect "... and so is a summary" 3 "/proc/self" "$fleetsim" gauntlet --self --out early --summary-markdown /proc/self/new/s.md
+  expect "a summary over the results" 2 "would be written over a run's own junit.xml" \
+    "$fleetsim" gauntlet --self --out early --summary-markdown early/junit.xml
+  expect "a summary over the cases" 2 "would be written over the cases" \
+    "$fleetsim" gauntlet --self --out early --cases own.txt --summary-markdown own.txt
+  expect "... which leaves no folder" 2 "early" ls early
+  expect "a summary of what is refused says so" 2 "no verdict .*there is no case 'nope'" \
+    sh -c '"$1" gauntlet --self --case nope --summary-markdown s.md 2>&1; code=$?; cat s.md; exit $code' sh "$fleetsim"
+}
 expect "nothing is left behind" 0 "^total 0" ls -l tmp
 
 end_of_cases

@@ -22,7 +22,7 @@ caught() { # OPTIONS of careless, then what caught.py is told
   options=$1
   shift
   # shellcheck disable=SC2086
-  "$fleetsim" gauntlet --quiet --layer tls --patience 6 --jobs 24 --out caught --exec "$careless $options" >said.txt 2>&1
+  "$fleetsim" gauntlet --quiet --layer tls --patience 6 --jobs 24 --out caught --overwrite --exec "$careless $options" >said.txt 2>&1
   python3 "$lib/gauntlet/caught.py" caught/results.json "$@"
 }
 

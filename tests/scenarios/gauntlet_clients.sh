@@ -18,7 +18,7 @@ mkdir tmp
 export TMPDIR="$work/tmp"
 
 # What shows an insecure client: for each check that it lacks a lie which nothing else finds, two that take several, four that
-# it must still find, and a sound server. The gauntlet takes so many --case at most.
+# it must still find, and a sound server.
 shown="unknown-ca another-brokers-name leaf-expired device-certificate-used-as-a-broker issuer-without-basicconstraints
   leaf-with-a-damaged-signature sha-1-signature-on-the-leaf unknown-critical-extension name-constraints-that-are-violated
   device-certificate-as-a-broker-of-another-name nothing-right wrong-key wrong-finished certificate-left-out

@@ -41,6 +41,41 @@ expect "what shows nothing cannot be compared" 2 "never cannot be compared: noth
   "$fleetsim" report failed never
 sed 's/"verdict":"pass","exit_code":0/"verdict":"error","exit_code":3/' passed/results.json >none/results.json
 expect "what shows a part of it can" 0 "^SAME" "$fleetsim" report passed none
+
+# What only one of them has tried, and what is not alike --------------------------------------------------------------
+change() { # FROM TO PYTHON: of the tree `t`, with without(t, CASE, TLS)
+  mkdir -p "$2"
+  python3 -c '
+import json, sys
+def without(t, case, tls):
+    gone = [x for x in t["trials"] if x["case"] == case and x["tls"] == tls]
+    t["trials"] = [x for x in t["trials"] if x not in gone]
+    for x in gone:
+        t["tally"][x["verdict"]][t["cases"][case]["severity"]] -= 1
+t = json.load(open(sys.argv[1] + "/results.json"))
+exec(sys.argv[3])
+json.dump(t, open(sys.argv[2] + "/results.json", "w"))' "$@"
+}
+change passed less 'without(t, "another-name", "1.2")'
+change passed stopped 't["interrupted"] = True'
+change passed downloads 't["protocol"] = "https"'
+change passed other 't["target"] = "listen"; t["versions"]["fleetsim"] = "9.9"'
+expect "a grave failure that A has not tried ends with 1, and says why" 1 \
+  "1 trial of high severity was failed that A has not tried: .* \? high 1.2 another name failed, and A has not tried it" \
+  "$fleetsim" report less failed
+expect "... for programs too" 1 '"exit_code": 1, "alarm": "1 trial of high severity' "$fleetsim" report less failed --json
+expect "what only B has passed is told with its verdict" 0 "^SAME .*1 trial in B only: 1 passed another-name, TLS 1.2: passed" \
+  "$fleetsim" report less passed
+expect "what is not tried any more is unclear" 0 "^UNCLEAR .*\? 1 trial of A is not tried any more, 1 of high severity: 1 passed" \
+  "$fleetsim" report passed less
+expect "... and ends with 1 where that is asked for" 1 "^UNCLEAR" "$fleetsim" report passed less --fail-on unclear
+expect "an interruption is told" 0 "! beware: B was interrupted before all was tried" "$fleetsim" report passed stopped
+expect "another way to be tried and another program are told" 0 "tried by --exec, and B by --listen.*by fleetsim .*, and B by 9.9" \
+  "$fleetsim" report passed other
+expect "a downloader is no MQTT client" 2 "are not alike, so that .*: A speaks MQTT, and B downloads by HTTPS; --anyway" \
+  "$fleetsim" report passed downloads
+expect "... unless that is meant" 0 "! not alike: A speaks MQTT, and B downloads" "$fleetsim" report passed downloads --anyway
+
 expect "a run cannot be compared with a gauntlet" 2 "failed has results of a gauntlet and run has none: a gauntlet is compared with" \
   "$fleetsim" report run failed
 expect "nor a folder of runs" 2 "failed has results of a gauntlet and runs has none" "$fleetsim" report failed runs

@@ -79,7 +79,8 @@ static void a_failure_of_high_severity_ends_with_1(void **state)
   (void) state;
   fail_both("another-name", CONDUCT_ACCEPTED);
   expect_exit(EXIT_CODE_FAIL);
-  expect_headline("2 of 10 lies were believed: anybody with a certificate for another name can be "
+  expect_headline("2 of 10 lies were believed, 2 of high severity: anybody with a certificate for "
+                  "another name can be "
                   "your broker");
 }
 
@@ -89,7 +90,8 @@ static void a_failure_of_less_severity_does_not(void **state)
   fail_both("expired-leaf", CONDUCT_ACCEPTED);
   report_sample_fail(one, "silence-after-the-hello", 12, CONDUCT_HUNG);
   expect_exit(EXIT_CODE_PASS);
-  expect_headline("2 of 10 lies were believed: whoever finds the key of an expired certificate can "
+  expect_headline("no lie of high severity was believed, but 2 of 10 lies were (2 medium): whoever "
+                  "finds the key of an expired certificate can "
                   "be your broker");
 }
 
@@ -99,7 +101,8 @@ static void the_worst_that_is_lacking_is_named(void **state)
   fail_both("expired-leaf", CONDUCT_ACCEPTED);
   fail_both("another-name", CONDUCT_ACCEPTED);
   fail_both("self-signed-leaf", CONDUCT_ACCEPTED);
-  expect_headline("6 of 10 lies were believed: anybody who makes a certificate himself can be your "
+  expect_headline("6 of 10 lies were believed, 4 of high severity: anybody who makes a certificate "
+                  "himself can be your "
                   "broker");
 }
 
@@ -113,11 +116,13 @@ static void a_check_with_a_hole_is_not_called_absent(void **state)
   assert_int_equal(check.failed, 1);
   assert_int_equal(check.judged, 2);
   assert_true(check.partly);
-  expect_headline("1 of 10 lies was believed: another name");
+  expect_headline("1 of 10 lies was believed, 1 of high severity: another name");
   report_sample_fail(one, "self-signed-leaf", 12, CONDUCT_ACCEPTED);
-  expect_headline("2 of 10 lies were believed, the worst of them: self-signed leaf");
+  expect_headline(
+      "2 of 10 lies were believed, 2 of high severity, the worst of them: self-signed leaf");
   fail_both("another-name", CONDUCT_ACCEPTED);
-  expect_headline("3 of 10 lies were believed: anybody with a certificate for another name can be "
+  expect_headline("3 of 10 lies were believed, 3 of high severity: anybody with a certificate for "
+                  "another name can be "
                   "your broker");
   report_check(&one->report, CASE_FLAW_NAME, &check);
   assert_false(check.partly);
@@ -127,7 +132,8 @@ static void a_client_that_waits_for_good_believes_nothing(void **state)
 {
   (void) state;
   fail_both("silence-after-the-hello", CONDUCT_HUNG);
-  expect_headline("no lie was believed, but 2 of 15 trials were failed: a server that says nothing "
+  expect_headline("none of 10 lies was believed, but 2 of 15 trials were failed (2 medium): a "
+                  "server that says nothing "
                   "can hold your device for good");
 }
 
@@ -152,7 +158,8 @@ static void a_check_that_is_not_there_comes_before_a_hole(void **state)
   (void) state;
   report_sample_fail(one, "self-signed-leaf", 12, CONDUCT_ACCEPTED);
   fail_both("another-name", CONDUCT_ACCEPTED);
-  expect_headline("3 of 10 lies were believed: anybody with a certificate for another name can be "
+  expect_headline("3 of 10 lies were believed, 3 of high severity: anybody with a certificate for "
+                  "another name can be "
                   "your broker");
 }
 
@@ -161,12 +168,14 @@ static void a_crash_is_told(void **state)
   (void) state;
   report_sample_fail(one, "connack-refuses", 12, CONDUCT_REFUSED);
   report_sample_trial(one, "connack-refuses", 12)->seen.sanitizer = true;
-  expect_headline("no lie was believed, but 1 of 15 trials was failed: a server can crash your "
+  expect_headline("none of 10 lies was believed, but 1 of 15 trials was failed (1 low): a server "
+                  "can crash your "
                   "device by what it sends");
   report_sample_fail(one, "expired-leaf", 12, CONDUCT_REFUSED);
   report_sample_trial(one, "expired-leaf", 12)->seen.sanitizer = true;
   fail_both("silence-after-the-hello", CONDUCT_HUNG);
-  expect_headline("no lie was believed, but 4 of 15 trials were failed: a server can crash your "
+  expect_headline("none of 10 lies was believed, but 4 of 15 trials were failed (3 medium, 1 low): "
+                  "a server can crash your "
                   "device by what it sends");
 }
 
@@ -176,7 +185,8 @@ static void who_refuses_otherwise_lacks_nothing(void **state)
   (void) state;
   fail_both("another-name", CONDUCT_REFUSED);
   assert_int_equal(report_lacking(report_sample_trial(one, "another-name", 12)), 0);
-  expect_headline("no lie was believed, but 2 of 15 trials were failed, the worst of them: another "
+  expect_headline("none of 10 lies was believed, but 2 of 15 trials were failed (2 high), the "
+                  "worst of them: another "
                   "name");
 }
 
@@ -191,6 +201,14 @@ static void a_client_that_never_came_shows_nothing(void **state)
 }
 
 /* It refuses all lies, as it refuses everybody. */
+static void who_passed_the_control_alone_has_no_score(void **state)
+{
+  (void) state;
+  for (size_t i = 2; i < one->report.count; i++) one->trial[i].verdict = VERDICT_NOT_SHOWN;
+  assert_false(report_proven(&one->report));
+  assert_int_equal(report_score(&one->report), -1);
+}
+
 static void a_client_that_refuses_its_broker_shows_nothing(void **state)
 {
   (void) state;
@@ -209,7 +227,8 @@ static void whom_it_told_is_shown_without_a_control(void **state)
   report_sample_fail(one, "leaf-and-intermediate", 13, CONDUCT_REFUSED);
   fail_both("another-name", CONDUCT_ACCEPTED);
   expect_exit(EXIT_CODE_FAIL);
-  expect_headline("2 of 10 lies were believed: anybody with a certificate for another name can be "
+  expect_headline("2 of 10 lies were believed, 2 of high severity: anybody with a certificate for "
+                  "another name can be "
                   "your broker");
 }
 
@@ -226,7 +245,8 @@ static void an_interruption_is_told_and_ends_as_such(void **state)
   fail_both("another-name", CONDUCT_ACCEPTED);
   one->report.interrupted = true;
   expect_exit(EXIT_CODE_INTERRUPTED);
-  expect_headline("interrupted before all was tried: 2 of 10 lies were believed: anybody with a "
+  expect_headline("interrupted before all was tried: 2 of 10 lies were believed, 2 of high "
+                  "severity: anybody with a "
                   "certificate for another name can be your broker");
 }
 
@@ -239,7 +259,7 @@ static void what_is_open_is_said_beside_what_was_not_believed(void **state)
   trial->c = &light;
   trial->verdict = VERDICT_NOT_SHOWN;
   expect_exit(EXIT_CODE_PASS);
-  expect_headline("none of 9 lies was believed; 1 trial did not come to that");
+  expect_headline("none of 9 lies was believed; trials not shown: 1 medium");
 }
 
 static void what_is_grave_and_open_is_no_pass(void **state)
@@ -247,7 +267,7 @@ static void what_is_grave_and_open_is_no_pass(void **state)
   (void) state;
   report_sample_trial(one, "another-name", 12)->verdict = VERDICT_NOT_SHOWN;
   expect_exit(EXIT_CODE_SETUP);
-  expect_headline("no lie was believed, but 1 trial of high severity did not come to it");
+  expect_headline("none of 9 lies was believed, but 1 trial of high severity did not come to it");
 }
 
 static void what_the_owner_lets_pass_was_believed_all_the_same(void **state)
@@ -257,7 +277,70 @@ static void what_the_owner_lets_pass_was_believed_all_the_same(void **state)
   trial->verdict = VERDICT_WARN;
   trial->conduct = CONDUCT_ACCEPTED;
   expect_exit(EXIT_CODE_PASS);
-  expect_headline("1 of 10 lies was believed, as the client's owner decided");
+  expect_headline("1 of 10 lies was believed, as the client's owner decided (1 high)");
+}
+
+/* A pass says why it is one. */
+static void a_pass_says_that_nothing_grave_was_believed(void **state)
+{
+  (void) state;
+  struct trial_result *trial = report_sample_trial(one, "expired-leaf", 12);
+  trial->verdict = VERDICT_WARN;
+  trial->conduct = CONDUCT_ACCEPTED;
+  expect_exit(EXIT_CODE_PASS);
+  expect_headline("no lie of high severity was believed; 1 of 10 lies was, as the client's owner "
+                  "decided (1 medium)");
+}
+
+static void what_was_skipped_is_said(void **state)
+{
+  (void) state;
+  report_sample_trial(one, "another-name", 12)->verdict = VERDICT_SKIPPED;
+  report_sample_trial(one, "another-name", 13)->verdict = VERDICT_SKIPPED;
+  report_sample_trial(one, "expired-leaf", 13)->verdict = VERDICT_NOT_SHOWN;
+  expect_exit(EXIT_CODE_PASS);
+  expect_headline("none of 7 lies was believed; trials not shown: 1 medium; skipped: 2 high");
+  report_sample_fail(one, "self-signed-leaf", 12, CONDUCT_ACCEPTED);
+  expect_headline("1 of 7 lies was believed, 1 of high severity: self-signed leaf; trials not "
+                  "shown: 1 medium; skipped: 2 high");
+}
+
+static void what_is_grave_is_said_before_what_was_believed(void **state)
+{
+  (void) state;
+  report_sample_fail(one, "another-name", 12, CONDUCT_REFUSED);
+  report_sample_trial(one, "another-name", 12)->seen.sanitizer = true;
+  report_sample_fail(one, "expired-leaf", 12, CONDUCT_ACCEPTED);
+  expect_exit(EXIT_CODE_FAIL);
+  expect_headline("no lie of high severity was believed, but 2 of 15 trials were failed (1 high, 1 "
+                  "medium): a server can crash your device by what it sends");
+}
+
+static void one_lie_and_none_are_told_as_people_would(void **state)
+{
+  (void) state;
+  struct trial_result either = *report_sample_trial(one, "name-in-cn-only", 12);
+  one->report.count = 3; /* the control, and one lie */
+  expect_headline("the one lie was not believed");
+  one->trial[2] = either;
+  one->trial[2].verdict = VERDICT_PASS;
+  expect_headline("no lie was told that every careful client refuses");
+}
+
+static void lies_are_counted_by_severity(void **state)
+{
+  (void) state;
+  struct report_lies lies;
+  fail_both("another-name", CONDUCT_ACCEPTED);
+  report_sample_fail(one, "expired-leaf", 12, CONDUCT_ACCEPTED);
+  report_lies(&one->report, &lies);
+  assert_int_equal(lies.told, 10);
+  assert_int_equal(lies.told_of[CASE_HIGH], 4);
+  assert_int_equal(lies.told_of[CASE_MEDIUM], 4);
+  assert_int_equal(lies.told_of[CASE_LOW], 2);
+  assert_int_equal(lies.believed_of[CASE_HIGH], 2);
+  assert_int_equal(lies.believed_of[CASE_MEDIUM], 1);
+  assert_int_equal(lies.believed_of[CASE_LOW], 0);
 }
 
 static void every_check_has_a_sentence(void **state)
@@ -298,6 +381,7 @@ int main(void)
       TEST(who_refuses_otherwise_lacks_nothing),
       TEST(a_client_that_waits_for_good_believes_nothing),
       TEST(a_client_that_never_came_shows_nothing),
+      TEST(who_passed_the_control_alone_has_no_score),
       TEST(a_client_that_refuses_its_broker_shows_nothing),
       TEST(whom_it_told_is_shown_without_a_control),
       TEST(one_version_that_lets_it_in_is_enough),
@@ -305,6 +389,11 @@ int main(void)
       TEST(what_is_open_is_said_beside_what_was_not_believed),
       TEST(what_is_grave_and_open_is_no_pass),
       TEST(what_the_owner_lets_pass_was_believed_all_the_same),
+      TEST(a_pass_says_that_nothing_grave_was_believed),
+      TEST(what_was_skipped_is_said),
+      TEST(what_is_grave_is_said_before_what_was_believed),
+      TEST(one_lie_and_none_are_told_as_people_would),
+      TEST(lies_are_counted_by_severity),
       TEST(every_check_has_a_sentence),
       TEST(every_verdict_and_conduct_has_its_word),
   };

@@ -103,6 +103,9 @@ static void it_has_every_trial_and_what_it_adds_up_to(void **state)
   const json_t *lies = json_object_get(tree, "lies");
   assert_int_equal(report_json_number(lies, "told"), 10);
   assert_int_equal(report_json_number(lies, "believed"), 1);
+  const json_t *high = json_object_get(json_object_get(lies, "by_severity"), "high");
+  assert_int_equal(report_json_number(high, "told"), 4);
+  assert_int_equal(report_json_number(high, "believed"), 1);
   json_decref(tree);
 }
 
@@ -414,7 +417,8 @@ static void the_page_needs_nothing_and_runs_nothing(void **state)
   expect_no_part(page, "http://");
   expect_no_part(page, "https://");
   expect_no_part(page, "src=");
-  expect_part(page, "<span class=\"big\">1 of 10</span>"); /* lies believed */
+  expect_part(page, "<dt>lies believed</dt><dd><span class=\"big\">1 of 10</span><span "
+                    "class=\"quiet\">high 1, medium 0, low 0</span>");
   expect_part(page, "<dd>with holes: 1 of 2 trials that need it were failed</dd>");
   expect_part(page, "RFC 9525, 6");
   expect_part(page, "<h2>Failed</h2>");
@@ -472,7 +476,8 @@ static void a_page_of_ci_has_the_sentence_and_what_failed(void **state)
   assert_int_equal(report_markdown_write(tree, path, &error), 0);
   char *page = report_sample_read(one, "summary.md");
   expect_part(page, "## FAIL: ");
-  expect_part(page, "\n1 of 9 lies was believed: another name");
+  expect_part(page, "\n1 of 9 lies was believed, 1 of high severity: another name; trials not "
+                    "shown: 1 medium; score 83 of 100\n");
   expect_part(page, "| fail | 1 | 0 | 0 |\n");
   expect_part(page, "### Failed\n");
   expect_part(page, "| high | another-name | 1.2 | ");

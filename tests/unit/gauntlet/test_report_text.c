@@ -55,7 +55,7 @@ static void the_sentence_comes_first(void **state)
   fail_two();
   char *text = printed(false);
   assert_int_equal(
-      strncmp(text, "FAIL  2 of 10 lies were believed: anybody with a certificate for", 64), 0);
+      strncmp(text, "FAIL  2 of 10 lies were believed, 2 of high severity: anybody with a", 67), 0);
   expect_narrow(text);
   free(text);
 }
@@ -69,6 +69,20 @@ static void a_case_in_two_versions_is_one_line(void **state)
   expect_part(text, "\nx medium  1.3        silence after the hello\n");
   expect_part(text, "\n! low     1.2, 1.3   name in CN only\n");
   expect_no_part(text, "self-signed"); /* it was passed */
+  free(text);
+}
+
+static void nothing_to_attend_to_leaves_no_hole(void **state)
+{
+  (void) state;
+  one->report.count = 3; /* the control, and one lie that was passed */
+  char *text = printed(false);
+  expect_part(text, "  tried        3 trials of 2 cases in");
+  expect_no_part(text, "\n\n\n");
+  free(text);
+  one->report.count = 1;
+  text = printed(false);
+  expect_part(text, "  tried        1 trial of 1 case in");
   free(text);
 }
 
@@ -240,6 +254,7 @@ int main(void)
   const struct CMUnitTest tests[] = {
       TEST(the_sentence_comes_first),
       TEST(a_case_in_two_versions_is_one_line),
+      TEST(nothing_to_attend_to_leaves_no_hole),
       TEST(counts_stand_by_severity),
       TEST(what_is_lacking_is_told_with_what_follows),
       TEST(a_password_that_the_broker_got_is_none_that_was_told),

@@ -850,7 +850,7 @@ static void junit_is_xml_whatever_the_texts_hold(void **state)
                        "d\xef\xbf\xbd"
                        "e\"");
   expect_contains(
-      xml, ">expected devices.lost == 0, observed ]]&gt; &amp; &lt;&quot;&apos;&gt;</failure>");
+      xml, ">expected devices.lost == 0, observed ]]&gt; &amp; &lt;&quot;&#39;&gt;</failure>");
   for (const char *c = xml; *c != '\0'; c++) assert_true((unsigned char) *c >= 0x20 || *c == '\n');
   free(xml);
 }
