@@ -178,12 +178,25 @@ static void on_hush(uv_timer_t *timer)
   play_on(visit);
 }
 
+/* Of a broker that only owes an answer nobody is said to have gone on; and no CONNACK that is good must
+ * be waited for, since a lie behind it needs another answer behind that (talk_mqtt.c). */
+static bool needs_no_pause(const struct visit *visit)
+{
+  const struct script *script = &visit->act->c->talk;
+  bool polite = true;
+  for (size_t i = 0; i < script->count && polite; i++) {
+    enum script_verb verb = script->step[i].verb;
+    polite = verb == SCRIPT_POLITE || verb == SCRIPT_SLOWLY || verb == SCRIPT_WAIT;
+  }
+  return polite || (script_begins_well(script) && visit->seen.connack_ms < 0);
+}
+
 /* In MQTT the server speaks when the client has paused: what comes after that was said behind what the
  * server said, and nothing that was on its way before counts as an answer to a lie. */
 static void wait_for_pause(struct visit *visit)
 {
   uint64_t now = uv_now(visit->loop), pause = pause_of(visit);
-  if (visit->closed || visit->act->c->layer != CASE_MQTT) return;
+  if (visit->closed || visit->act->c->layer != CASE_MQTT || needs_no_pause(visit)) return;
   if (visit->heard_ms == 0) visit->heard_ms = now;
   uint64_t until = visit->heard_ms + PAUSES_MAX_MS; /* of one that never pauses */
   if (now + pause > until) pause = until > now ? until - now : 0;

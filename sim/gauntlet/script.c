@@ -306,14 +306,20 @@ int script_parse(const char *text, char layer, struct script *out, char *why, si
   }
 }
 
+static bool begins_with(const struct script_bytes *bytes, const uint8_t *good, size_t size)
+{
+  return bytes->size >= size && memcmp(bytes->data, good, size) == 0;
+}
+
 bool script_begins_well(const struct script *script)
 {
-  static const uint8_t good[] = {0x20, 2, 0, 0};
+  static const uint8_t good[] = {0x20, 2, 0, 0}, good5[] = {0x20, 3, 0, 0, 0};
   for (size_t i = 0; i < script->count; i++) {
     const struct script_step *step = &script->step[i];
     if (step->verb == SCRIPT_POLITE) return true;
     if (step->bytes.data == NULL) continue;
-    return step->bytes.size >= sizeof good && memcmp(step->bytes.data, good, sizeof good) == 0;
+    bool five = step->bytes5.data == NULL && begins_with(&step->bytes, good5, sizeof good5);
+    return five || begins_with(&step->bytes, good, sizeof good);
   }
   return false;
 }

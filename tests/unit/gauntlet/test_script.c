@@ -241,6 +241,36 @@ static void a_cut_may_be_followed_by_an_end(void **state)
   }
 }
 
+static void a_script_begins_well_with_a_connack_that_lets_in(void **state)
+{
+  (void) state;
+  static const struct {
+    const char *text;
+    bool well;
+  } table[] = {
+      {"polite without suback", true},
+      {"slowly 1ms; polite", true},
+      {"connect; send 20 02 00 00", true},
+      {"connect; send 20 02 00 00 c0 00 | 20 03 00 00 00 c0 00", true},
+      {"connect; send 20 03 00 00 00; silence", true}, /* for MQTT 5 alone */
+      {"connect; send 20 03 00 00 00 | 20 02 00 00; polite", false},
+      {"connect; send 20 02 00 05; polite", false},
+      {"connect; send 20 02 02 00; polite", false},
+      {"connect; send 20 03 00 87 00; polite", false},
+      {"connect; send 20 05 00 00 02 7e 00; polite", false},
+      {"connect; send 20 02 00; polite", false},
+      {"connect; send d0 00 20 02 00 00; polite", false},
+      {"connect; silence", false},
+  };
+  for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+    struct script script;
+    reads(table[i].text, 'M', &script);
+    bool well = script_begins_well(&script);
+    if (well != table[i].well) fail_msg("'%s': %d, not %d", table[i].text, well, !well);
+    script_free(&script);
+  }
+}
+
 int main(void)
 {
   const struct CMUnitTest tests[] = {
@@ -253,6 +283,7 @@ int main(void)
       cmocka_unit_test(each_mistake_has_its_sentence),
       cmocka_unit_test(there_is_a_limit_to_steps_and_words),
       cmocka_unit_test(a_cut_may_be_followed_by_an_end),
+      cmocka_unit_test(a_script_begins_well_with_a_connack_that_lets_in),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
