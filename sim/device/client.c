@@ -123,6 +123,7 @@ static enum device_failure session_failure(const struct device_tls *tls)
   case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY: return DEVICE_FAIL_SESSION_CLOSED;
   case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE: return DEVICE_FAIL_SESSION_DISCONNECT;
   case DEVICE_TLS_FULL: return DEVICE_FAIL_SESSION_BACKLOG;
+  case MBEDTLS_ERR_SSL_ALLOC_FAILED: return DEVICE_FAIL_SESSION_MEMORY;
   default:
     return device_tls_is_too_large(tls) ? DEVICE_FAIL_SESSION_RECORD : DEVICE_FAIL_SESSION_PROTOCOL;
   }
@@ -504,10 +505,12 @@ static void builtin_step(void *storage, const struct device_event *event,
   client->session.now_ms = event->now_ms;
   lend(client, event, effects);
   device_platform_enter(&client->platform);
+  device_tls_wake(&client->tls);
   if (table[client->state][event->kind] != NULL) table[client->state][event->kind](client, event);
   struct device_ota *ota = device_client_ota(client);
   if (ota != NULL) device_ota_go_on(ota, effects);
   if (effects->reboot) restart(client);
+  device_tls_rest(&client->tls);
   /* whoever wrote or read last, a connection that broke underneath ends here */
   if (client->state != DEVICE_CLIENT_IDLE && client->tls.error != 0) end_by_tls(client);
   device_platform_leave();

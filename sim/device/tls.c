@@ -14,6 +14,7 @@
 #include <psa/crypto.h>
 
 #include "anchors.h"
+#include "tls_records.h"
 
 /* Inside the library no header that it installs declares it. Frees and wipes what ssl->handshake
  * holds, not the block.
@@ -81,6 +82,17 @@ void device_tls_init(struct device_tls *tls)
 {
   memset(tls, 0, sizeof *tls);
   mbedtls_ssl_session_init(&tls->ticket);
+}
+
+void device_tls_wake(struct device_tls *tls)
+{
+  device_tls_records_wake(tls);
+}
+
+void device_tls_rest(struct device_tls *tls)
+{
+  int error = device_tls_records_rest(tls);
+  if (tls->error == 0) tls->error = error;
 }
 
 static void handshake_free(struct device_tls *tls)
@@ -221,6 +233,7 @@ void device_tls_settle(struct device_tls *tls)
   free_library_handshake(tls);
   if (tls->config.session_tickets != 0 && device_tls_version(tls) == 12)
     device_tls_ticket_keep(tls);
+  device_tls_records_share(tls);
 }
 
 int device_tls_read(struct device_tls *tls, uint8_t *data, size_t capacity)
@@ -260,6 +273,7 @@ void device_tls_notify(struct device_tls *tls)
 void device_tls_close(struct device_tls *tls)
 {
   if (!tls->open) return;
+  device_tls_records_leave(tls);
   mbedtls_ssl_free(&tls->ssl);
   handshake_free(tls);
   mbedtls_ssl_config_free(&tls->config);

@@ -64,8 +64,13 @@ struct device_tls {
   /* this connection's, its */
   uint8_t standing[DEVICE_TLS_STANDING_SIZE], ticket_standing[DEVICE_TLS_STANDING_SIZE];
   int64_t ticket_unix_s, ticket_ms; /* when it was received, by both clocks */
-  const struct device_host *store;  /* where tickets outlive power-off; NULL: nowhere */
-  const uint8_t *in;                /* lent for one step */
+  /* see tls_records.h: uses the shared pair, and with it the block that a ticket wants */
+  bool shares, wants_block;
+  uint8_t counter[8]; /* between steps: of the broker's records */
+  uint8_t *kept;      /* between steps: what was not read to its end; NULL: nothing */
+  size_t kept_size;
+  const struct device_host *store; /* where tickets outlive power-off; NULL: nowhere */
+  const uint8_t *in;               /* lent for one step */
   size_t in_size;
   uint8_t *out;
   size_t out_size, out_capacity;
@@ -80,6 +85,11 @@ struct device_tls_options {
 };
 
 void device_tls_init(struct device_tls *tls);
+
+/* A step begins and ends: only between the two is anything else called, but device_tls_close. What
+ * cannot be kept from one step to the next is found in tls->error, and ends the connection. */
+void device_tls_wake(struct device_tls *tls);
+void device_tls_rest(struct device_tls *tls);
 
 /* Makes everything ready for device_tls_handshake; `handshake` is storage that outlives the
    handshake. 0 or error. */

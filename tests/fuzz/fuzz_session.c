@@ -27,6 +27,16 @@ void device_tls_init(struct device_tls *tls)
   memset(tls, 0, sizeof *tls);
 }
 
+void device_tls_wake(struct device_tls *tls)
+{
+  (void) tls;
+}
+
+void device_tls_rest(struct device_tls *tls)
+{
+  (void) tls;
+}
+
 int device_tls_open(struct device_tls *tls, struct device_tls_handshake *handshake,
                     const struct device_tls_options *options)
 {
