@@ -65,7 +65,7 @@ static int measure_round(struct bench *bench, size_t round, struct error *error)
 static json_t *sizes(void)
 {
   static const struct device_profile profile = {
-      .name = "bench", .tls_min = 13, .tls_max = 13, .mqtt_version = 4};
+      .name = "bench", .tls_min = 13, .tls_max = 13, .mqtt_version = 4, .borrows = true};
   return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "device_client",
                    (json_int_t) device_builtin.storage_size(&profile), "backend_conn",
                    (json_int_t) backend_conn_size(), "member", (json_int_t) sizeof(struct member),

@@ -24,6 +24,7 @@ static const struct device_profile profile = {
     .connack_timeout_ms = 20000,
     .ack_timeout_ms = 20000,
     .byte_budget = 65536,
+    .borrows = true,
 };
 
 /* The one fleet of this process; made by `prepare`, so that its memory counts as the

@@ -26,6 +26,7 @@
 #define DEVICE_TLS_STANDING_SIZE 32u
 
 struct device_tls_handshake {
+  mbedtls_ssl_config config;
   mbedtls_x509_crt *anchors; /* see anchors.h */
   mbedtls_x509_crt own_anchors, chain;
   mbedtls_x509_crl crls; /* of the trust bundle, unless the policy is to ignore them */
@@ -44,8 +45,8 @@ struct device_tls_verdict {
 };
 
 struct device_tls {
-  mbedtls_ssl_config config;
   mbedtls_ssl_context ssl;
+  const mbedtls_ssl_config *settings; /* once it is settled: tls_settings.h */
   mbedtls_ssl_session ticket;
   struct device_tls_handshake *handshake; /* NULL: none under way */
   struct device_tls_verdict verdict;
@@ -53,7 +54,7 @@ struct device_tls {
      it */
   struct device_nvm_slot found[DEVICE_NVM_IMAGES];
   int error; /* the library's code of the first failure of this connection */
-  bool open; /* ssl and config are in use */
+  bool open; /* ssl is in use */
   /* trust or identity changed: what this connection stands on is no longer in force */
   bool tickets_barred;
   bool has_ticket;
@@ -113,7 +114,7 @@ int device_tls_handshake(struct device_tls *tls);
 const mbedtls_x509_crt *device_tls_leaf(const struct device_tls *tls);
 
 /* After the handshake: releases what only that needed, the broker's chain and tls->handshake with
-   it. */
+   it; tls->error where it cannot. */
 void device_tls_settle(struct device_tls *tls);
 
 /* The handshake is over on this side. In TLS 1.3 the broker has judged the device's certificate

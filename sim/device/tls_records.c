@@ -114,7 +114,7 @@ void device_tls_records_share(struct device_tls *tls)
 
 void device_tls_records_wake(struct device_tls *tls)
 {
-  if (!tls->shares) return;
+  if (!SHARE || !tls->shares) return;
   assert(shared.user == NULL);
   shared.user = tls;
   memcpy(shared.in, tls->counter, sizeof tls->counter);
@@ -126,7 +126,7 @@ void device_tls_records_wake(struct device_tls *tls)
 
 int device_tls_records_rest(struct device_tls *tls)
 {
-  if (!tls->shares) return 0;
+  if (!SHARE || !tls->shares) return 0;
   assert(shared.user == tls);
   size_t size = unread(&tls->ssl) - sizeof tls->counter;
   shared.user = NULL;
@@ -143,7 +143,7 @@ int device_tls_records_rest(struct device_tls *tls)
 
 void device_tls_records_leave(struct device_tls *tls)
 {
-  if (!tls->shares) return;
+  if (!SHARE || !tls->shares) return;
   free_kept(tls);
   tls->shares = false;
   tls->ssl.in_buf = tls->ssl.out_buf = NULL;
