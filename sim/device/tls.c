@@ -82,7 +82,6 @@ static int note_certificate(void *ctx, mbedtls_x509_crt *certificate, int depth,
 void device_tls_init(struct device_tls *tls)
 {
   memset(tls, 0, sizeof *tls);
-  mbedtls_ssl_session_init(&tls->ticket);
 }
 
 void device_tls_wake(struct device_tls *tls)
@@ -224,12 +223,23 @@ const mbedtls_x509_crt *device_tls_leaf(const struct device_tls *tls)
   return tls->verdict.checked ? mbedtls_ssl_get_peer_cert(&tls->ssl) : NULL;
 }
 
+/* The device has its own copy, or wants none. */
+static void free_library_ticket(mbedtls_ssl_session *session)
+{
+  if (session == NULL) return;
+  if (session->ticket != NULL) mbedtls_platform_zeroize(session->ticket, session->ticket_len);
+  mbedtls_free(session->ticket);
+  session->ticket = NULL;
+  session->ticket_len = 0;
+}
+
 /* Of use to a ticket that comes later, in TLS 1.3; and the name is the device's own. */
 static void free_session(struct device_tls *tls)
 {
   mbedtls_ssl_context *ssl = &tls->ssl;
   mbedtls_free(ssl->hostname);
   ssl->hostname = NULL;
+  free_library_ticket(ssl->session);
   if (ssl->conf->session_tickets != 0 && device_tls_version(tls) == 13) return;
   mbedtls_ssl_session_free(ssl->session);
   mbedtls_free(ssl->session);
@@ -265,6 +275,7 @@ int device_tls_read(struct device_tls *tls, uint8_t *data, size_t capacity)
     if (result != MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
       return fail(tls, result == 0 ? MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY : result);
     device_tls_ticket_keep(tls);
+    free_library_ticket(tls->ssl.session);
   }
 }
 

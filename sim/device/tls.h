@@ -46,8 +46,7 @@ struct device_tls_verdict {
 
 struct device_tls {
   mbedtls_ssl_context ssl;
-  const mbedtls_ssl_config *settings; /* once it is settled: tls_settings.h */
-  mbedtls_ssl_session ticket;
+  const mbedtls_ssl_config *settings;     /* once it is settled: tls_settings.h */
   struct device_tls_handshake *handshake; /* NULL: none under way */
   struct device_tls_verdict verdict;
   /* where NVM holds what this device stands on, checked when it was looked for; size 0: look for
@@ -57,14 +56,15 @@ struct device_tls {
   bool open; /* ssl is in use */
   /* trust or identity changed: what this connection stands on is no longer in force */
   bool tickets_barred;
-  bool has_ticket;
   /* this connection: offered it to the broker; got it from the broker */
   bool offered_ticket, fresh_ticket;
   /* this connection: CONNACK came; its ticket was written to NVM */
   bool confirmed, stored;
-  /* this connection's, its */
-  uint8_t standing[DEVICE_TLS_STANDING_SIZE], ticket_standing[DEVICE_TLS_STANDING_SIZE];
-  int64_t ticket_unix_s, ticket_ms; /* when it was received, by both clocks */
+  uint8_t standing[DEVICE_TLS_STANDING_SIZE]; /* this connection's */
+  /* the ticket in RAM, as NVM would hold it (tls_ticket.c); NULL: none */
+  uint8_t *ticket;
+  size_t ticket_size;
+  int64_t ticket_ms; /* when it was received, by the monotonic clock */
   /* see tls_records.h: uses the shared pair, and with it the block that a ticket wants */
   bool shares, wants_block;
   uint8_t counter[8]; /* between steps: of the broker's records */
