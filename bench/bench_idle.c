@@ -10,8 +10,8 @@
 #include "lab/stats.h"
 #include "lab/subject.h"
 
-static const char *const every_kind[] = {"fleetsim", "openssl", "openssl_lean", "libmosquitto",
-                                         NULL};
+static const char *const every_kind[] = {"fleetsim",     "fleetsim_tickets", "openssl",
+                                         "openssl_lean", "libmosquitto",     NULL};
 
 struct bench {
   struct options options;
@@ -116,7 +116,7 @@ int main(int argc, char **argv)
           .devices = 4000,
           .rate = 300,
           .seconds = 60,
-          .kinds = "fleetsim,openssl,openssl_lean,libmosquitto"}};
+          .kinds = "fleetsim,fleetsim_tickets,openssl,openssl_lean,libmosquitto"}};
   struct error error;
   int code = options_parse(&bench.options, argc, argv);
   if (code != OPTIONS_GO_ON) return code;
