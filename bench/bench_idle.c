@@ -10,8 +10,8 @@
 #include "lab/stats.h"
 #include "lab/subject.h"
 
-static const char *const every_kind[] = {"fleetsim", "openssl", "openssl_lean", "libmosquitto",
-                                         NULL};
+static const char *const every_kind[] = {"fleetsim",     "fleetsim_tickets", "openssl",
+                                         "openssl_lean", "libmosquitto",     NULL};
 
 struct bench {
   struct options options;
@@ -65,7 +65,7 @@ static int measure_round(struct bench *bench, size_t round, struct error *error)
 static json_t *sizes(void)
 {
   static const struct device_profile profile = {
-      .name = "bench", .tls_min = 13, .tls_max = 13, .mqtt_version = 4};
+      .name = "bench", .tls_min = 13, .tls_max = 13, .mqtt_version = 4, .borrows = true};
   return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "device_client",
                    (json_int_t) device_builtin.storage_size(&profile), "backend_conn",
                    (json_int_t) backend_conn_size(), "member", (json_int_t) sizeof(struct member),
@@ -116,7 +116,7 @@ int main(int argc, char **argv)
           .devices = 4000,
           .rate = 300,
           .seconds = 60,
-          .kinds = "fleetsim,openssl,openssl_lean,libmosquitto"}};
+          .kinds = "fleetsim,fleetsim_tickets,openssl,openssl_lean,libmosquitto"}};
   struct error error;
   int code = options_parse(&bench.options, argc, argv);
   if (code != OPTIONS_GO_ON) return code;

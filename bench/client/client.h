@@ -62,7 +62,7 @@ struct client_kind {
   void (*describe)(json_t *out); /* adds what only this kind can tell; may be NULL */
 };
 
-extern const struct client_kind client_fleetsim, client_fleetsim_native, client_fleetsim_paced,
-    client_openssl, client_openssl_lean, client_libmosquitto, client_paho;
+extern const struct client_kind client_fleetsim, client_fleetsim_native, client_fleetsim_tickets,
+    client_fleetsim_paced, client_openssl, client_openssl_lean, client_libmosquitto, client_paho;
 
 #endif

@@ -12,7 +12,7 @@
 #include "net/backend_uv.h"
 #include "pki/pki.h"
 
-static const struct device_profile profile = {
+static struct device_profile profile = {
     .name = "bench",
     .tls_min = 13,
     .tls_max = 13,
@@ -24,6 +24,7 @@ static const struct device_profile profile = {
     .connack_timeout_ms = 20000,
     .ack_timeout_ms = 20000,
     .byte_budget = 65536,
+    .borrows = true,
 };
 
 /* The one fleet of this process; made by `prepare`, so that its memory counts as the
@@ -95,6 +96,12 @@ static int open_fleet(const struct client_config *client, struct error *error)
 static int open_native(const struct client_config *client, struct error *error)
 {
   p256_host_set_native(true);
+  return open_fleet(client, error);
+}
+
+static int open_tickets(const struct client_config *client, struct error *error)
+{
+  profile.resume = DEVICE_RESUME_RAM;
   return open_fleet(client, error);
 }
 
@@ -191,6 +198,14 @@ const struct client_kind client_fleetsim_native = {.name = "fleetsim_native",
                                                    .publish = publish,
                                                    .counts = counts,
                                                    .describe = describe};
+const struct client_kind client_fleetsim_tickets = {.name = "fleetsim_tickets",
+                                                    .version = version,
+                                                    .open = open_tickets,
+                                                    .prepare = prepare,
+                                                    .connect = connect_device,
+                                                    .publish = publish,
+                                                    .counts = counts,
+                                                    .describe = describe};
 const struct client_kind client_fleetsim_paced = {.name = "fleetsim_paced",
                                                   .version = version,
                                                   .open = open_paced,

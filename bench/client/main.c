@@ -27,8 +27,8 @@
   60000u /* after the last planned start; with AT_MOST also after the last that came or failed */
 
 static const struct client_kind *const kinds[] = {
-    &client_fleetsim,     &client_fleetsim_native, &client_fleetsim_paced,
-    &client_openssl,      &client_openssl_lean,
+    &client_fleetsim,       &client_fleetsim_native, &client_fleetsim_tickets,
+    &client_fleetsim_paced, &client_openssl,         &client_openssl_lean,
 #ifdef BENCH_LIBMOSQUITTO
     &client_libmosquitto,
 #endif

@@ -100,6 +100,9 @@ struct device_profile {
   uint32_t byte_budget;          /* most bytes read from the peer before CONNACK */
   /* firmware updates; NULL: the device takes none and has no image slots */
   const struct device_ota_profile *ota;
+  /* the body lends what a device needs for a while only (struct device_host); false: it is in the
+     device's own storage */
+  bool borrows;
 };
 
 /* A place to connect to. `host` is the name that the broker's certificate must carry. */
@@ -228,6 +231,13 @@ struct device_host {
    * CONNECT says none. The device keeps no copy beyond the packet that it encrypts. NULL: it never
    * has one. */
   int (*password)(void *ctx, uint8_t out[DEVICE_PASSWORD_MAX]);
+  /* Where profile->borrows is set: room that the device needs for a while only (a handshake, a
+   * message that comes, messages that are not acknowledged), `size` bytes aligned as max_align_t,
+   * until give_back with the same size, at the latest in destroy. At most two at a time, of 8 KiB
+   * together. NULL: there is none, and what it was for is refused: a message is not taken, a
+   * connection ends as connect.tls.internal or session.no_memory. */
+  void *(*lend)(void *ctx, size_t size);
+  void (*give_back)(void *ctx, void *room, size_t size);
   /* The new image's test of itself in its trial, once it is online: 0 good. NULL: to be online is
      enough. */
   int (*self_test)(void *ctx);
@@ -337,7 +347,8 @@ struct device_ops {
   const char *name;
   const char *tls_library; /* version of the TLS library it was built with, as in "3.6.7" */
 
-  /* Bytes of storage, aligned as max_align_t, that one device of this profile needs. */
+  /* Bytes of storage, aligned as max_align_t, that one device of this profile needs; with
+     `borrows`, beside what the body lends it. */
   size_t (*storage_size)(const struct device_profile *profile);
 
   /* Boots a device from its non-volatile memory. 0, or a negative device_failure (DEVICE_NVM,

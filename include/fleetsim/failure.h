@@ -74,6 +74,7 @@
   X(SESSION_PROTOCOL,     "session.protocol",                 "the broker broke the MQTT or TLS protocol in a live session") \
   X(SESSION_RECORD,       "session.record_too_large",         "the broker sent a TLS record larger than the device's buffer in a live session: give the device a larger one (device: {record: 16KiB}), or let the broker put less into one record") \
   X(SESSION_BACKLOG,      "session.backlog",                  "the peer stopped reading and the send backlog reached its limit") \
+  X(SESSION_MEMORY,       "session.no_memory",                "the device had no memory left to go on with a live session") \
   X(SESSION_STOPPED,      "session.stopped",                  "the plan ended the session") \
   /* one message or topic filter, in a session that goes on */ \
   X(PUBLISH_REFUSED_AUTH, "publish.refused_not_authorised",   "the broker refused a message: the device may not publish to that topic") \

@@ -19,14 +19,22 @@
 #include "identity.h"
 #include "trust.h"
 
-#define CLIENT_SIZE                                                                   \
-  ((sizeof(struct device_client) + alignof(max_align_t) - 1) / alignof(max_align_t) * \
-   alignof(max_align_t))
+static size_t aligned(size_t size)
+{
+  return (size + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
+}
+
+static size_t client_size(const struct device_profile *profile)
+{
+  return profile->borrows ? sizeof(struct device_client) : sizeof(struct device_client_whole);
+}
 
 struct device_ota *device_client_ota(struct device_client *client)
 {
-  return client->config.profile->ota != NULL ? (struct device_ota *) ((char *) client + CLIENT_SIZE)
-                                             : NULL;
+  const struct device_profile *profile = client->config.profile;
+  return profile->ota != NULL
+             ? (struct device_ota *) ((char *) client + aligned(client_size(profile)))
+             : NULL;
 }
 
 void device_client_note(struct device_client *client, const struct device_note *what)
@@ -123,6 +131,7 @@ static enum device_failure session_failure(const struct device_tls *tls)
   case MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY: return DEVICE_FAIL_SESSION_CLOSED;
   case MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE: return DEVICE_FAIL_SESSION_DISCONNECT;
   case DEVICE_TLS_FULL: return DEVICE_FAIL_SESSION_BACKLOG;
+  case MBEDTLS_ERR_SSL_ALLOC_FAILED: return DEVICE_FAIL_SESSION_MEMORY;
   default:
     return device_tls_is_too_large(tls) ? DEVICE_FAIL_SESSION_RECORD : DEVICE_FAIL_SESSION_PROTOCOL;
   }
@@ -134,6 +143,26 @@ static void end_by_tls(struct device_client *client)
                                     ? session_failure(&client->tls)
                                     : device_tls_failure(&client->tls);
   device_client_end(client, failure, 0);
+}
+
+bool device_client_has_buffer(struct device_client *client)
+{
+  const struct device_host *host = &client->config.host;
+  if (client->buffer == NULL) client->buffer = host->lend(host->ctx, sizeof *client->buffer);
+  if (client->buffer != NULL) return true;
+  device_tls_notify(&client->tls);
+  device_client_end(
+      client,
+      device_client_has_connack(client) ? DEVICE_FAIL_SESSION_MEMORY : DEVICE_FAIL_TLS_INTERNAL, 0);
+  return false;
+}
+
+static void give_back_buffer(struct device_client *client)
+{
+  const struct device_host *host = &client->config.host;
+  if (!client->config.profile->borrows || client->buffer == NULL) return;
+  host->give_back(host->ctx, client->buffer, sizeof *client->buffer);
+  client->buffer = NULL;
 }
 
 /* Handlers, one per event and state. */
@@ -178,6 +207,10 @@ static void go_on_handshaking(struct device_client *client)
   }
   note_handshake(client);
   device_tls_settle(&client->tls);
+  if (client->tls.error != 0) {
+    end_by_tls(client);
+    return;
+  }
   client->rx_size = 0;
   device_client_enter(client, DEVICE_CLIENT_CONNECTING, client->config.profile->connack_timeout_ms);
   device_session_connect(&client->session);
@@ -196,7 +229,8 @@ static void opened(struct device_client *client, const struct device_event *even
   };
   device_client_enter(client, DEVICE_CLIENT_HANDSHAKING,
                       client->config.profile->handshake_timeout_ms);
-  if (device_tls_open(&client->tls, &client->buffer.handshake, &options) != 0) {
+  if (!device_client_has_buffer(client)) return;
+  if (device_tls_open(&client->tls, &client->buffer->handshake, &options) != 0) {
     end_by_tls(client);
     return;
   }
@@ -339,8 +373,8 @@ static void (*const table[DEVICE_CLIENT_STATES_COUNT][EVENTS])(struct device_cli
 
 static size_t builtin_storage_size(const struct device_profile *profile)
 {
-  return profile->ota != NULL ? CLIENT_SIZE + sizeof(struct device_ota)
-                              : sizeof(struct device_client);
+  size_t size = client_size(profile);
+  return profile->ota != NULL ? aligned(size) + sizeof(struct device_ota) : size;
 }
 
 static bool has_root(const struct device_client *client)
@@ -429,6 +463,18 @@ static enum device_failure boot_image(struct device_client *client)
   return failure == DEVICE_FAIL_NONE ? trust_of_image(client, &choice) : failure;
 }
 
+/* What it does not borrow lies behind the client. */
+static void furnish(struct device_client *client)
+{
+  struct device_client_whole *whole = (struct device_client_whole *) client;
+  if (client->config.profile->borrows) {
+    client->session.outbox.lender = &client->config.host;
+    return;
+  }
+  client->session.outbox.room = &whole->outbox;
+  client->buffer = &whole->buffer;
+}
+
 static int builtin_create(void *storage, const struct device_config *config)
 {
   assert((uintptr_t) storage % alignof(max_align_t) == 0);
@@ -438,6 +484,7 @@ static int builtin_create(void *storage, const struct device_config *config)
   struct device_client *client = storage;
   memset(client, 0, sizeof *client);
   client->config = *config;
+  assert(!config->profile->borrows || config->host.lend != NULL);
   client->platform.host = &client->config.host;
   client->wait_ms = DEVICE_NEVER;
   device_tls_init(&client->tls);
@@ -452,11 +499,15 @@ static int builtin_create(void *storage, const struct device_config *config)
                                             .deliver = device_client_deliver,
                                             .ctx = client,
                                             .ping_due_ms = DEVICE_NEVER};
+  furnish(client);
   enum device_failure failure = boot(client);
   device_platform_enter(&client->platform);
   if (failure == DEVICE_FAIL_NONE) failure = boot_image(client);
   device_platform_leave();
-  if (failure == DEVICE_FAIL_NONE) device_anchors_attach();
+  if (failure == DEVICE_FAIL_NONE)
+    device_anchors_attach();
+  else
+    device_outbox_clear(&client->session.outbox);
   return -(int) failure;
 }
 
@@ -504,12 +555,15 @@ static void builtin_step(void *storage, const struct device_event *event,
   client->session.now_ms = event->now_ms;
   lend(client, event, effects);
   device_platform_enter(&client->platform);
+  device_tls_wake(&client->tls);
   if (table[client->state][event->kind] != NULL) table[client->state][event->kind](client, event);
   struct device_ota *ota = device_client_ota(client);
   if (ota != NULL) device_ota_go_on(ota, effects);
   if (effects->reboot) restart(client);
+  device_tls_rest(&client->tls);
   /* whoever wrote or read last, a connection that broke underneath ends here */
   if (client->state != DEVICE_CLIENT_IDLE && client->tls.error != 0) end_by_tls(client);
+  if (client->tls.handshake == NULL && client->rx_size == 0) give_back_buffer(client);
   device_platform_leave();
   take_back(client);
 }
@@ -523,7 +577,9 @@ static void builtin_destroy(void *storage)
   device_tls_forget_ticket(&client->tls);
   device_anchors_detach();
   device_platform_leave();
-  mbedtls_platform_zeroize(client, sizeof *client);
+  device_outbox_clear(&client->session.outbox);
+  give_back_buffer(client);
+  mbedtls_platform_zeroize(client, client_size(client->config.profile));
 }
 
 static const char *builtin_device_name(const void *storage)

@@ -22,6 +22,12 @@ enum device_client_state {
       DEVICE_CLIENT_STATES_COUNT
 };
 
+/* What is used in turn: the handshake's part while there is no MQTT yet, then that of messages. */
+union device_client_buffer {
+  uint8_t rx[DEVICE_SESSION_RECEIVE_MAX]; /* one MQTT packet being received */
+  struct device_tls_handshake handshake;
+};
+
 struct device_client {
   struct device_config config;
   struct device_platform platform;
@@ -35,10 +41,14 @@ struct device_client {
   uint8_t endpoint;
   bool full_handshake;
   uint16_t rx_size;
-  union {
-    uint8_t rx[DEVICE_SESSION_RECEIVE_MAX]; /* one MQTT packet being received */
-    struct device_tls_handshake handshake;  /* while there is no MQTT yet */
-  } buffer;
+  union device_client_buffer *buffer; /* NULL: none is borrowed */
+};
+
+/* A client that borrows nothing. */
+struct device_client_whole {
+  struct device_client client;
+  struct device_outbox_room outbox;
+  union device_client_buffer buffer;
 };
 
 /* Storage of the update client lies behind the client's where the profile has updates; NULL: it has
@@ -60,6 +70,9 @@ void device_client_end(struct device_client *client, enum device_failure failure
 /* The same where the broker's packet named another server; its bytes are used during the call. */
 void device_client_end_by(struct device_client *client, enum device_failure failure, uint8_t code,
                           const struct device_mqtt_bytes *server);
+
+/* Has or borrows its buffer; where there is none, the connection has ended by that. */
+bool device_client_has_buffer(struct device_client *client);
 
 /* Takes and handles whole packets until the peer's bytes are used up. */
 void device_client_receive(struct device_client *client);

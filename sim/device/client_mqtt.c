@@ -75,7 +75,7 @@ static bool speaks_other_version(const struct device_client *client, const uint8
 {
   struct device_mqtt_packet packet;
   uint8_t other = client->config.profile->mqtt_version == 5 ? 4 : 5;
-  bool whole = device_mqtt_decode(data, size, other, sizeof client->buffer.rx, &packet) > 0;
+  bool whole = device_mqtt_decode(data, size, other, sizeof client->buffer->rx, &packet) > 0;
   if (!whole || (packet.type != DEVICE_MQTT_CONNACK && packet.type != DEVICE_MQTT_SUBACK))
     return false;
   *reason = packet.type == DEVICE_MQTT_CONNACK ? packet.reason : 0;
@@ -100,27 +100,28 @@ static void take_packets(struct device_client *client)
   size_t taken = 0;
   while (client->state != DEVICE_CLIENT_IDLE && taken < client->rx_size) {
     struct device_mqtt_packet packet;
-    int size = device_mqtt_decode(client->buffer.rx + taken, client->rx_size - taken, version,
-                                  sizeof client->buffer.rx, &packet);
+    int size = device_mqtt_decode(client->buffer->rx + taken, client->rx_size - taken, version,
+                                  sizeof client->buffer->rx, &packet);
     if (size == DEVICE_MQTT_INCOMPLETE) break;
     if (size < 0) {
-      end_by_bad_packet(client, client->buffer.rx + taken, client->rx_size - taken);
+      end_by_bad_packet(client, client->buffer->rx + taken, client->rx_size - taken);
       return;
     }
     taken += (size_t) size;
     on_packet(client, &packet);
   }
   if (client->state == DEVICE_CLIENT_IDLE) return;
-  memmove(client->buffer.rx, client->buffer.rx + taken, client->rx_size - taken);
+  memmove(client->buffer->rx, client->buffer->rx + taken, client->rx_size - taken);
   client->rx_size = (uint16_t) (client->rx_size - taken);
 }
 
 void device_client_receive(struct device_client *client)
 {
   int size = 1;
+  if (!device_client_has_buffer(client)) return;
   while (client->state != DEVICE_CLIENT_IDLE && size > 0 && client->tls.error == 0) {
-    size = device_tls_read(&client->tls, client->buffer.rx + client->rx_size,
-                           sizeof client->buffer.rx - client->rx_size);
+    size = device_tls_read(&client->tls, client->buffer->rx + client->rx_size,
+                           sizeof client->buffer->rx - client->rx_size);
     if (size <= 0) break;
     client->rx_size = (uint16_t) (client->rx_size + size);
     take_packets(client);

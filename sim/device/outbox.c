@@ -5,6 +5,21 @@
 
 #include <string.h>
 
+static bool has_room(struct device_outbox *outbox)
+{
+  const struct device_host *lender = outbox->lender;
+  if (outbox->room == NULL) outbox->room = lender->lend(lender->ctx, sizeof *outbox->room);
+  return outbox->room != NULL;
+}
+
+static void give_back(struct device_outbox *outbox)
+{
+  const struct device_host *lender = outbox->lender;
+  if (lender == NULL || outbox->room == NULL) return;
+  lender->give_back(lender->ctx, outbox->room, sizeof *outbox->room);
+  outbox->room = NULL;
+}
+
 bool device_outbox_add(struct device_outbox *outbox, const struct device_outbox_message *message)
 {
   size_t reserved_entries = message->internal ? 0 : DEVICE_OUTBOX_RESERVED_ENTRIES;
@@ -14,12 +29,13 @@ bool device_outbox_add(struct device_outbox *outbox, const struct device_outbox_
   if (message->topic_size > room || message->payload_size > room - message->topic_size)
     return false;
   if (room - message->topic_size - message->payload_size < reserved_bytes) return false;
+  if (!has_room(outbox)) return false;
 
-  uint8_t *bytes = outbox->bytes + outbox->used;
+  uint8_t *bytes = outbox->room->bytes + outbox->used;
   memcpy(bytes, message->topic, message->topic_size);
   if (message->payload_size > 0)
     memcpy(bytes + message->topic_size, message->payload, message->payload_size);
-  outbox->entry[outbox->count] = (struct device_outbox_entry){
+  outbox->room->entry[outbox->count] = (struct device_outbox_entry){
       .tag = message->tag,
       .topic_size = (uint16_t) message->topic_size,
       .payload_size = (uint16_t) message->payload_size,
@@ -41,46 +57,55 @@ static size_t entry_size(const struct device_outbox_entry *entry)
 static size_t offset_of(const struct device_outbox *outbox, size_t index)
 {
   size_t offset = 0;
-  for (size_t i = 0; i < index; i++) offset += entry_size(&outbox->entry[i]);
+  for (size_t i = 0; i < index; i++) offset += entry_size(&outbox->room->entry[i]);
   return offset;
 }
 
 void device_outbox_remove(struct device_outbox *outbox, size_t index)
 {
   size_t offset = offset_of(outbox, index);
-  size_t size = entry_size(&outbox->entry[index]);
-  memmove(outbox->bytes + offset, outbox->bytes + offset + size, outbox->used - offset - size);
-  memmove(&outbox->entry[index], &outbox->entry[index + 1],
-          (outbox->count - index - 1) * sizeof outbox->entry[0]);
+  size_t size = entry_size(&outbox->room->entry[index]);
+  memmove(outbox->room->bytes + offset, outbox->room->bytes + offset + size,
+          outbox->used - offset - size);
+  memmove(&outbox->room->entry[index], &outbox->room->entry[index + 1],
+          (outbox->count - index - 1) * sizeof outbox->room->entry[0]);
   outbox->used = (uint16_t) (outbox->used - size);
   outbox->count--;
+  if (outbox->count == 0) give_back(outbox);
+}
+
+void device_outbox_clear(struct device_outbox *outbox)
+{
+  outbox->count = 0;
+  outbox->used = 0;
+  give_back(outbox);
 }
 
 const uint8_t *device_outbox_bytes(const struct device_outbox *outbox, size_t index)
 {
-  return outbox->bytes + offset_of(outbox, index);
+  return outbox->room->bytes + offset_of(outbox, index);
 }
 
 int device_outbox_find(const struct device_outbox *outbox, uint16_t packet_id)
 {
   for (int i = 0; i < outbox->count; i++)
-    if (outbox->entry[i].packet_id == packet_id) return i;
+    if (outbox->room->entry[i].packet_id == packet_id) return i;
   return -1;
 }
 
 bool device_outbox_holds(const struct device_outbox *outbox, uint32_t tag)
 {
   for (size_t i = 0; i < outbox->count; i++)
-    if (outbox->entry[i].internal && outbox->entry[i].tag == tag) return true;
+    if (outbox->room->entry[i].internal && outbox->room->entry[i].tag == tag) return true;
   return false;
 }
 
 void device_outbox_rewind(struct device_outbox *outbox, bool session_present)
 {
   for (size_t i = outbox->count; i > 0; i--)
-    if (outbox->entry[i - 1].once) device_outbox_remove(outbox, i - 1);
+    if (outbox->room->entry[i - 1].once) device_outbox_remove(outbox, i - 1);
   for (size_t i = 0; i < outbox->count; i++) {
-    struct device_outbox_entry *entry = &outbox->entry[i];
+    struct device_outbox_entry *entry = &outbox->room->entry[i];
     bool broker_has_it =
         entry->phase == DEVICE_OUTBOX_RELEASED || entry->phase == DEVICE_OUTBOX_RECEIVED;
     entry->phase = broker_has_it && session_present ? DEVICE_OUTBOX_RECEIVED : DEVICE_OUTBOX_QUEUED;

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fleetsim/device.h"
+
 #define DEVICE_OUTBOX_ENTRIES          16u
 #define DEVICE_OUTBOX_BYTES            (1280u + DEVICE_OUTBOX_RESERVED_BYTES)
 #define DEVICE_OUTBOX_RESERVED_ENTRIES 2u
@@ -37,11 +39,17 @@ struct device_outbox_entry {
   bool once;     /* ends with the connection */
 };
 
-struct device_outbox {
-  uint8_t count;
-  uint16_t used;
+struct device_outbox_room {
   struct device_outbox_entry entry[DEVICE_OUTBOX_ENTRIES];
   uint8_t bytes[DEVICE_OUTBOX_BYTES]; /* per entry: topic (`internal`: behind ROOT), payload */
+};
+
+struct device_outbox {
+  struct device_outbox_room *room; /* NULL: none is borrowed, and `count` is 0 */
+  /* of whom it is borrowed while there are entries; NULL: it has its own */
+  const struct device_host *lender;
+  uint8_t count;
+  uint16_t used;
 };
 
 struct device_outbox_message {
@@ -54,9 +62,12 @@ struct device_outbox_message {
   bool internal, once;
 };
 
-/* False when it does not fit. */
+/* False when it does not fit, or there is no room to be had. */
 bool device_outbox_add(struct device_outbox *outbox, const struct device_outbox_message *message);
 void device_outbox_remove(struct device_outbox *outbox, size_t index);
+
+/* Power off: forgets all. */
+void device_outbox_clear(struct device_outbox *outbox);
 
 /* Where the bytes of an entry begin. */
 const uint8_t *device_outbox_bytes(const struct device_outbox *outbox, size_t index);

@@ -255,7 +255,7 @@ bool device_session_ready(const struct device_session *session)
 static const char *topic_of(const struct device_session *session, size_t index,
                             char own[DEVICE_SESSION_TOPIC_MAX], size_t *size)
 {
-  const struct device_outbox_entry *entry = &session->outbox.entry[index];
+  const struct device_outbox_entry *entry = &session->outbox.room->entry[index];
   const char *kept = (const char *) device_outbox_bytes(&session->outbox, index);
   char below[DEVICE_SESSION_TOPIC_MAX];
   *size = entry->topic_size;
@@ -269,7 +269,7 @@ static const char *topic_of(const struct device_session *session, size_t index,
 /* Reported (an answer to the device's own only if it is a denial) and removed. */
 static void end_entry(struct device_session *session, size_t index, uint8_t reason, bool declined)
 {
-  const struct device_outbox_entry *entry = &session->outbox.entry[index];
+  const struct device_outbox_entry *entry = &session->outbox.room->entry[index];
   bool denied = reason >= 0x80;
   char own[DEVICE_SESSION_TOPIC_MAX];
   size_t topic_size;
@@ -295,7 +295,7 @@ static size_t in_flight(const struct device_session *session)
 {
   size_t count = 0;
   for (size_t i = 0; i < session->outbox.count; i++) {
-    uint8_t phase = session->outbox.entry[i].phase;
+    uint8_t phase = session->outbox.room->entry[i].phase;
     count += phase == DEVICE_OUTBOX_PUBLISHED || phase == DEVICE_OUTBOX_RELEASED;
   }
   return count;
@@ -304,7 +304,7 @@ static size_t in_flight(const struct device_session *session)
 static size_t encode_entry(struct device_session *session, size_t index, uint8_t *out,
                            size_t capacity)
 {
-  struct device_outbox_entry *entry = &session->outbox.entry[index];
+  struct device_outbox_entry *entry = &session->outbox.room->entry[index];
   char own[DEVICE_SESSION_TOPIC_MAX];
   size_t topic_size;
   const char *topic = topic_of(session, index, own, &topic_size);
@@ -339,7 +339,7 @@ static void send_message(struct device_session *session, struct device_outbox_en
 static bool send_entry(struct device_session *session, size_t index)
 {
   uint8_t packet[DEVICE_SESSION_PACKET_MAX];
-  struct device_outbox_entry *entry = &session->outbox.entry[index];
+  struct device_outbox_entry *entry = &session->outbox.room->entry[index];
   entry->due_ms = session->now_ms + session->profile->ack_timeout_ms;
   if (entry->phase == DEVICE_OUTBOX_RECEIVED) {
     entry->phase = DEVICE_OUTBOX_RELEASED;
@@ -363,7 +363,7 @@ void device_session_flush(struct device_session *session)
   size_t flying = in_flight(session);
   size_t i = 0;
   while (i < session->outbox.count && flying < session->window && session->tls->error == 0) {
-    uint8_t phase = session->outbox.entry[i].phase;
+    uint8_t phase = session->outbox.room->entry[i].phase;
     bool waiting = phase == DEVICE_OUTBOX_QUEUED || phase == DEVICE_OUTBOX_RECEIVED;
     if (waiting && !send_entry(session, i)) continue;
     flying += waiting;
@@ -477,7 +477,7 @@ static uint64_t answer_deadline(const struct device_session *session)
     if (session->subscription[i].packet_id != 0)
       due = earlier(due, session->subscription[i].due_ms);
   for (size_t i = 0; i < session->outbox.count; i++) {
-    const struct device_outbox_entry *entry = &session->outbox.entry[i];
+    const struct device_outbox_entry *entry = &session->outbox.room->entry[i];
     if (entry->phase == DEVICE_OUTBOX_PUBLISHED || entry->phase == DEVICE_OUTBOX_RELEASED)
       due = earlier(due, entry->due_ms);
   }

@@ -53,7 +53,7 @@ static enum device_failure on_suback(struct device_session *session,
 static enum device_failure on_pubrec(struct device_session *session,
                                      const struct device_mqtt_packet *packet, int index)
 {
-  struct device_outbox_entry *entry = index >= 0 ? &session->outbox.entry[index] : NULL;
+  struct device_outbox_entry *entry = index >= 0 ? &session->outbox.room->entry[index] : NULL;
   if (entry == NULL || entry->qos != 2) {
     device_session_send_ack(session, DEVICE_MQTT_PUBREL, packet->packet_id, ID_NOT_FOUND);
     return DEVICE_FAIL_NONE;
@@ -74,7 +74,7 @@ static enum device_failure on_answer(struct device_session *session,
   int index = device_outbox_find(&session->outbox, packet->packet_id);
   if (packet->type == DEVICE_MQTT_PUBREC) return on_pubrec(session, packet, index);
   if (index < 0) return DEVICE_FAIL_NONE; /* a late answer to what is already complete */
-  const struct device_outbox_entry *entry = &session->outbox.entry[index];
+  const struct device_outbox_entry *entry = &session->outbox.room->entry[index];
   bool fits = packet->type == DEVICE_MQTT_PUBACK
                   ? entry->qos == 1 && entry->phase == DEVICE_OUTBOX_PUBLISHED
                   : entry->phase == DEVICE_OUTBOX_RELEASED;

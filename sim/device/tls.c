@@ -14,6 +14,8 @@
 #include <psa/crypto.h>
 
 #include "anchors.h"
+#include "tls_records.h"
+#include "tls_settings.h"
 
 /* Inside the library no header that it installs declares it. Frees and wipes what ssl->handshake
  * holds, not the block.
@@ -80,15 +82,24 @@ static int note_certificate(void *ctx, mbedtls_x509_crt *certificate, int depth,
 void device_tls_init(struct device_tls *tls)
 {
   memset(tls, 0, sizeof *tls);
-  mbedtls_ssl_session_init(&tls->ticket);
+}
+
+void device_tls_wake(struct device_tls *tls)
+{
+  device_tls_records_wake(tls);
+}
+
+void device_tls_rest(struct device_tls *tls)
+{
+  int error = device_tls_records_rest(tls);
+  if (tls->error == 0) tls->error = error;
 }
 
 static void handshake_free(struct device_tls *tls)
 {
   struct device_tls_handshake *handshake = tls->handshake;
   if (handshake == NULL) return;
-  mbedtls_ssl_conf_own_cert(&tls->config, NULL, NULL);
-  mbedtls_ssl_conf_ca_chain(&tls->config, NULL, NULL);
+  mbedtls_ssl_config_free(&handshake->config);
   mbedtls_pk_free(&handshake->key);
   mbedtls_x509_crt_free(&handshake->chain);
   device_anchors_put(handshake->anchors, &handshake->own_anchors);
@@ -104,7 +115,7 @@ static mbedtls_ssl_protocol_version version_of(uint8_t version)
 
 static int configure(struct device_tls *tls, const struct device_profile *profile)
 {
-  mbedtls_ssl_config *config = &tls->config;
+  mbedtls_ssl_config *config = &tls->handshake->config;
   int error = mbedtls_ssl_config_defaults(config, MBEDTLS_SSL_IS_CLIENT,
                                           MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT);
   if (error != 0) return error;
@@ -134,7 +145,7 @@ static int configure(struct device_tls *tls, const struct device_profile *profil
 int device_tls_open(struct device_tls *tls, struct device_tls_handshake *handshake,
                     const struct device_tls_options *options)
 {
-  mbedtls_ssl_config_init(&tls->config);
+  mbedtls_ssl_config_init(&handshake->config);
   mbedtls_ssl_init(&tls->ssl);
   mbedtls_x509_crt_init(&handshake->own_anchors);
   handshake->anchors = &handshake->own_anchors;
@@ -149,7 +160,7 @@ int device_tls_open(struct device_tls *tls, struct device_tls_handshake *handsha
       false;
   tls->error = configure(tls, options->profile);
   if (tls->error == 0) tls->error = device_tls_load(tls, options);
-  if (tls->error == 0) tls->error = mbedtls_ssl_setup(&tls->ssl, &tls->config);
+  if (tls->error == 0) tls->error = mbedtls_ssl_setup(&tls->ssl, &handshake->config);
   if (tls->error == 0) tls->error = mbedtls_ssl_set_hostname(&tls->ssl, options->peer);
   if (tls->error == 0) tls->error = device_tls_ticket_offer(tls, options);
   if (tls->error == 0) mbedtls_ssl_set_bio(&tls->ssl, tls, send_bytes, receive_bytes, NULL);
@@ -175,7 +186,7 @@ static void free_library_handshake(struct device_tls *tls)
   mbedtls_ssl_handshake_free(ssl);
   mbedtls_free(ssl->transform_negotiate); /* TLS 1.2's, and never had a key */
   ssl->transform_negotiate = NULL;
-  if (tls->config.session_tickets != 0) return;
+  if (ssl->conf->session_tickets != 0) return;
   mbedtls_free(ssl->handshake);
   ssl->handshake = NULL;
 }
@@ -212,15 +223,46 @@ const mbedtls_x509_crt *device_tls_leaf(const struct device_tls *tls)
   return tls->verdict.checked ? mbedtls_ssl_get_peer_cert(&tls->ssl) : NULL;
 }
 
+/* The device has its own copy, or wants none. */
+static void free_library_ticket(mbedtls_ssl_session *session)
+{
+  if (session == NULL) return;
+  if (session->ticket != NULL) mbedtls_platform_zeroize(session->ticket, session->ticket_len);
+  mbedtls_free(session->ticket);
+  session->ticket = NULL;
+  session->ticket_len = 0;
+}
+
+/* Of use to a ticket that comes later, in TLS 1.3; and the name is the device's own. */
+static void free_session(struct device_tls *tls)
+{
+  mbedtls_ssl_context *ssl = &tls->ssl;
+  mbedtls_free(ssl->hostname);
+  ssl->hostname = NULL;
+  free_library_ticket(ssl->session);
+  if (ssl->conf->session_tickets != 0 && device_tls_version(tls) == 13) return;
+  mbedtls_ssl_session_free(ssl->session);
+  mbedtls_free(ssl->session);
+  ssl->session = ssl->session_in = ssl->session_out = NULL;
+}
+
 /* Nothing looks at the broker's chain, the anchors or our own key again: an idle device does not
    carry them. */
 void device_tls_settle(struct device_tls *tls)
 {
+  tls->settings = device_tls_settings_get(tls->ssl.conf);
+  if (tls->settings == NULL) {
+    tls->error = MBEDTLS_ERR_SSL_ALLOC_FAILED;
+    return;
+  }
+  tls->ssl.conf = tls->settings;
   free_peer_chain(tls->ssl.session);
   handshake_free(tls);
   free_library_handshake(tls);
-  if (tls->config.session_tickets != 0 && device_tls_version(tls) == 12)
+  if (tls->ssl.conf->session_tickets != 0 && device_tls_version(tls) == 12)
     device_tls_ticket_keep(tls);
+  free_session(tls);
+  device_tls_records_share(tls);
 }
 
 int device_tls_read(struct device_tls *tls, uint8_t *data, size_t capacity)
@@ -233,6 +275,7 @@ int device_tls_read(struct device_tls *tls, uint8_t *data, size_t capacity)
     if (result != MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
       return fail(tls, result == 0 ? MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY : result);
     device_tls_ticket_keep(tls);
+    free_library_ticket(tls->ssl.session);
   }
 }
 
@@ -260,9 +303,11 @@ void device_tls_notify(struct device_tls *tls)
 void device_tls_close(struct device_tls *tls)
 {
   if (!tls->open) return;
+  device_tls_records_leave(tls);
   mbedtls_ssl_free(&tls->ssl);
   handshake_free(tls);
-  mbedtls_ssl_config_free(&tls->config);
+  device_tls_settings_put(tls->settings);
+  tls->settings = NULL;
   tls->open = false;
   tls->error = 0;
   memset(&tls->verdict, 0, sizeof tls->verdict);

@@ -26,6 +26,7 @@
 #define DEVICE_TLS_STANDING_SIZE 32u
 
 struct device_tls_handshake {
+  mbedtls_ssl_config config;
   mbedtls_x509_crt *anchors; /* see anchors.h */
   mbedtls_x509_crt own_anchors, chain;
   mbedtls_x509_crl crls; /* of the trust bundle, unless the policy is to ignore them */
@@ -44,28 +45,33 @@ struct device_tls_verdict {
 };
 
 struct device_tls {
-  mbedtls_ssl_config config;
   mbedtls_ssl_context ssl;
-  mbedtls_ssl_session ticket;
+  const mbedtls_ssl_config *settings;     /* once it is settled: tls_settings.h */
   struct device_tls_handshake *handshake; /* NULL: none under way */
   struct device_tls_verdict verdict;
   /* where NVM holds what this device stands on, checked when it was looked for; size 0: look for
      it */
   struct device_nvm_slot found[DEVICE_NVM_IMAGES];
   int error; /* the library's code of the first failure of this connection */
-  bool open; /* ssl and config are in use */
+  bool open; /* ssl is in use */
   /* trust or identity changed: what this connection stands on is no longer in force */
   bool tickets_barred;
-  bool has_ticket;
   /* this connection: offered it to the broker; got it from the broker */
   bool offered_ticket, fresh_ticket;
   /* this connection: CONNACK came; its ticket was written to NVM */
   bool confirmed, stored;
-  /* this connection's, its */
-  uint8_t standing[DEVICE_TLS_STANDING_SIZE], ticket_standing[DEVICE_TLS_STANDING_SIZE];
-  int64_t ticket_unix_s, ticket_ms; /* when it was received, by both clocks */
-  const struct device_host *store;  /* where tickets outlive power-off; NULL: nowhere */
-  const uint8_t *in;                /* lent for one step */
+  uint8_t standing[DEVICE_TLS_STANDING_SIZE]; /* this connection's */
+  /* the ticket in RAM, as NVM would hold it (tls_ticket.c); NULL: none */
+  uint8_t *ticket;
+  size_t ticket_size;
+  int64_t ticket_ms; /* when it was received, by the monotonic clock */
+  /* see tls_records.h: uses the shared pair, and with it the block that a ticket wants */
+  bool shares, wants_block;
+  uint8_t counter[8]; /* between steps: of the broker's records */
+  uint8_t *kept;      /* between steps: what was not read to its end; NULL: nothing */
+  size_t kept_size;
+  const struct device_host *store; /* where tickets outlive power-off; NULL: nowhere */
+  const uint8_t *in;               /* lent for one step */
   size_t in_size;
   uint8_t *out;
   size_t out_size, out_capacity;
@@ -80,6 +86,11 @@ struct device_tls_options {
 };
 
 void device_tls_init(struct device_tls *tls);
+
+/* A step begins and ends: only between the two is anything else called, but device_tls_close. What
+ * cannot be kept from one step to the next is found in tls->error, and ends the connection. */
+void device_tls_wake(struct device_tls *tls);
+void device_tls_rest(struct device_tls *tls);
 
 /* Makes everything ready for device_tls_handshake; `handshake` is storage that outlives the
    handshake. 0 or error. */
@@ -103,7 +114,7 @@ int device_tls_handshake(struct device_tls *tls);
 const mbedtls_x509_crt *device_tls_leaf(const struct device_tls *tls);
 
 /* After the handshake: releases what only that needed, the broker's chain and tls->handshake with
-   it. */
+   it; tls->error where it cannot. */
 void device_tls_settle(struct device_tls *tls);
 
 /* The handshake is over on this side. In TLS 1.3 the broker has judged the device's certificate

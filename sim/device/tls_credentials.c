@@ -81,8 +81,9 @@ static int load_own(struct device_tls *tls, const struct device_host *host)
   struct device_tls_handshake *handshake = tls->handshake;
   int error = load_chain(tls, host);
   if (error == 0) error = load_key(handshake, host);
-  return error != 0 ? error
-                    : mbedtls_ssl_conf_own_cert(&tls->config, &handshake->chain, &handshake->key);
+  return error != 0
+             ? error
+             : mbedtls_ssl_conf_own_cert(&handshake->config, &handshake->chain, &handshake->key);
 }
 
 int device_tls_load(struct device_tls *tls, const struct device_tls_options *options)
@@ -91,6 +92,7 @@ int device_tls_load(struct device_tls *tls, const struct device_tls_options *opt
   struct device_tls_handshake *handshake = tls->handshake;
   int error = load_trust(tls, host);
   if (error == 0 && !options->profile->no_certificate) error = load_own(tls, host);
-  if (error == 0) mbedtls_ssl_conf_ca_chain(&tls->config, handshake->anchors, &handshake->crls);
+  if (error == 0)
+    mbedtls_ssl_conf_ca_chain(&handshake->config, handshake->anchors, &handshake->crls);
   return error;
 }

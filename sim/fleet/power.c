@@ -205,10 +205,29 @@ static int hook_flash_program(void *ctx, uint8_t slot, uint32_t offset, const vo
   return book_flash(m, flash_program_us(flash, size), failed);
 }
 
+/* Devices borrow for a message or a handshake and give back: in turns they have the same few blocks
+   of the heap. */
+static void *hook_lend(void *ctx, size_t size)
+{
+  (void) ctx;
+  return malloc(size);
+}
+
+static void hook_give_back(void *ctx, void *room, size_t size)
+{
+  (void) ctx;
+  (void) size;
+  free(room);
+}
+
 void power_lend(struct member *m, struct device_host *host)
 {
-  *host = (struct device_host){
-      .ctx = m, .random = hook_random, .nvm_read = hook_nvm_read, .nvm_write = hook_nvm_write};
+  *host = (struct device_host){.ctx = m,
+                               .random = hook_random,
+                               .nvm_read = hook_nvm_read,
+                               .nvm_write = hook_nvm_write,
+                               .lend = hook_lend,
+                               .give_back = hook_give_back};
   if (cuts_of(m) == NULL) return;
   host->flash_read = hook_flash_read;
   host->flash_erase = hook_flash_erase;

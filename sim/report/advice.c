@@ -60,6 +60,7 @@ static const char *const advice[DEVICE_FAIL_COUNT] = {
     [DEVICE_FAIL_SESSION_PROTOCOL] = "the event has what was wrong; something on the way may change bytes",
     [DEVICE_FAIL_SESSION_RECORD] = "give the device a larger record buffer (device.record), or let the broker put less into one record",
     [DEVICE_FAIL_SESSION_BACKLOG] = "the device sends faster than the broker reads: send less, or look why it reads slowly",
+    [DEVICE_FAIL_SESSION_MEMORY] = "the machine has no memory left for its devices: run fewer of them, or give it more",
     [DEVICE_FAIL_SESSION_STOPPED] = "nothing: the scenario did this",
     [DEVICE_FAIL_PUBLISH_REFUSED_AUTH] = "let the broker's access control allow the device its own topics; a message that is refused is lost",
     [DEVICE_FAIL_PUBLISH_REFUSED_QUOTA] = "raise the broker's quota, or send less",

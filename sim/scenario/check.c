@@ -312,7 +312,8 @@ static const struct device_profile default_profile = {.tls_min = 13,
                                                       .handshake_timeout_ms = 10000,
                                                       .connack_timeout_ms = 10000,
                                                       .ack_timeout_ms = 20000,
-                                                      .byte_budget = 65536};
+                                                      .byte_budget = 65536,
+                                                      .borrows = true}; /* most are idle */
 
 static int check_head(struct take *t, const struct raw_scenario *raw, struct scenario *out)
 {

@@ -162,10 +162,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                           .flash_program = program};
   static struct device_ota ota;
   static struct device_tls tls;
+  static struct device_outbox_room outbox;
   struct device_session session = {.profile = &profile,
                                    .host = &host,
                                    .tls = &tls,
                                    .name = "00000007",
+                                   .outbox.room = &outbox,
                                    .window = DEVICE_SESSION_WINDOW,
                                    .maximum_qos = 2,
                                    .packet_maximum = UINT32_MAX};

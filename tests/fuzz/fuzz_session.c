@@ -3,7 +3,8 @@
  * attempt ended, and answers for each message. TLS is left out: its records are these bytes.
  *
  * The input: 1 byte {bit 0 MQTT 3.1.1, bit 1 clean start, bit 2 a will, bits 3-4 policy of
- * tickets}, then events of 1 byte kind, 2 bytes size and so many bytes. */
+ * tickets, bit 5 the device borrows room, bit 6 and gets it two times of three}, then events of 1
+ * byte kind, 2 bytes size and so many bytes. */
 #include <stdalign.h>
 
 #include "device/bytes.h"
@@ -16,15 +17,27 @@
 enum event { BYTES, TICK, PUBLISH, SUBSCRIBE, CLOSED, STOP, KINDS };
 
 static uint8_t page[DEVICE_NVM_PAGE_SIZE];
-static alignas(max_align_t) uint8_t storage[sizeof(struct device_client)];
+static alignas(max_align_t) uint8_t storage[sizeof(struct device_client_whole)];
 static struct device_client *client = (struct device_client *) storage;
 static unsigned attempts, ended, taken, answered;
+static unsigned loans, asked_room;
+static bool meagre;
 
 /* --- What there is instead of TLS ------------------------------------------------------------- */
 
 void device_tls_init(struct device_tls *tls)
 {
   memset(tls, 0, sizeof *tls);
+}
+
+void device_tls_wake(struct device_tls *tls)
+{
+  (void) tls;
+}
+
+void device_tls_rest(struct device_tls *tls)
+{
+  (void) tls;
 }
 
 int device_tls_open(struct device_tls *tls, struct device_tls_handshake *handshake,
@@ -181,7 +194,11 @@ static struct device_effects step(struct device_event *event)
   require(effects.out_size <= sizeof out, "what is sent fits");
   require(ended <= attempts && ended + 1 >= attempts, "each attempt ends once");
   require(ended < attempts || client->state == DEVICE_CLIENT_IDLE, "what is over is idle");
-  require(client->rx_size <= sizeof client->buffer.rx, "what is received fits");
+  require(client->rx_size <= DEVICE_SESSION_RECEIVE_MAX, "what is received fits");
+  if (client->config.profile->borrows)
+    require((client->rx_size > 0) == (client->buffer != NULL) &&
+                (client->session.outbox.count > 0) == (client->session.outbox.room != NULL),
+            "borrows no longer than it needs");
   return effects;
 }
 
@@ -226,6 +243,27 @@ static void happen(enum event kind, const uint8_t *data, size_t size)
   require(answered <= taken, "answers only for what it took");
 }
 
+/* Exact, so that a sanitizer sees what is written past it. */
+static void *lend(void *ctx, size_t size)
+{
+  (void) ctx;
+  require(loans < 2, "borrows two things at most");
+  if (meagre && ++asked_room % 3 == 0) return NULL;
+  void *room = malloc(size);
+  require(room != NULL, "the machine has memory");
+  memset(room, 0xa5, size);
+  loans++;
+  return room;
+}
+
+static void give_back(void *ctx, void *room, size_t size)
+{
+  (void) ctx;
+  memset(room, 0x5a, size);
+  free(room);
+  loans--;
+}
+
 static void power_on(const struct device_profile *profile)
 {
   static const struct device_endpoint endpoint = {.host = "broker.test"};
@@ -235,7 +273,9 @@ static void power_on(const struct device_profile *profile)
                                        .host = {.random = some_random,
                                                 .nvm_read = read_page,
                                                 .nvm_write = write_page,
-                                                .observe = observe}};
+                                                .observe = observe,
+                                                .lend = lend,
+                                                .give_back = give_back}};
   memset(page, 0xff, sizeof page);
   require(device_nvm_format(&config.host, &(struct device_nvm_identity){.id = 7}) == 0,
           "the page is formatted");
@@ -253,6 +293,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   uint32_t head = fuzz_number(&in, 1);
   const struct device_profile profile = {.name = "fuzzed",
                                          .mqtt_version = (head & 1) != 0 ? 4 : 5,
+                                         .borrows = (head & 32) != 0,
                                          .clean_start = (head & 2) != 0,
                                          .will = (head & 4) != 0,
                                          .resume = (enum device_resume)((head >> 3 & 3) % 3),
@@ -263,6 +304,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                          .connack_timeout_ms = 1000,
                                          .ack_timeout_ms = 2000,
                                          .byte_budget = 4096};
+  meagre = (head & 64) != 0;
+  asked_room = loans = 0;
   power_on(&profile);
   for (unsigned events = 0; events < EVENTS_MAX && in.left >= 3; events++) {
     enum event kind = (enum event)(fuzz_number(&in, 1) % KINDS);
@@ -272,5 +315,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     happen(kind, bytes, n);
   }
   device_builtin.destroy(client);
+  require(loans == 0, "gives all back");
   return 0;
 }

@@ -33,6 +33,34 @@ static int write_hook(void *ctx, uint32_t offset, const void *data, size_t size)
   return 0;
 }
 
+#ifdef CLIENT_RIG_OWN /* the device carries all that it needs, as a firmware's does */
+static const bool borrows = false;
+#else
+static const bool borrows = true;
+#endif
+
+/* As little as device.h promises, exact so that a sanitizer sees what is written past it. */
+static void *lend_hook(void *ctx, size_t size)
+{
+  struct client_rig *rig = ctx;
+  assert_true(rig->lent < 2 && rig->lent_bytes + size <= 8192);
+  if (rig->refusals > 0 && rig->refusals-- > 0) return NULL;
+  void *room = malloc(size);
+  memset(room, 0xa5, size);
+  rig->lent++;
+  rig->lent_bytes += size;
+  return room;
+}
+
+static void give_back_hook(void *ctx, void *room, size_t size)
+{
+  struct client_rig *rig = ctx;
+  rig->lent--;
+  rig->lent_bytes -= size;
+  memset(room, 0x5a, size); /* as many bytes as it was lent */
+  free(room);
+}
+
 static void observe_hook(void *ctx, const struct device_note *note)
 {
   struct client_rig *rig = ctx;
@@ -95,13 +123,16 @@ void client_rig_make(struct client_rig *rig, struct client_pki *pki, uint8_t tls
       .connack_timeout_ms = 3000,
       .ack_timeout_ms = 4000,
       .byte_budget = 65536,
+      .borrows = borrows,
   };
   rig->endpoints[0].host = rig->endpoints[1].host = CLIENT_HOST;
   rig->host = (struct device_host){.ctx = rig,
                                    .random = random_hook,
                                    .nvm_read = read_hook,
                                    .nvm_write = write_hook,
-                                   .observe = observe_hook};
+                                   .observe = observe_hook,
+                                   .lend = lend_hook,
+                                   .give_back = give_back_hook};
   rig->now_ms = 1000;
   rig->unix_s = CLIENT_UNIX;
   rig->client_ca = pki->a.certificate;
@@ -128,6 +159,7 @@ void client_rig_power_cycle(struct client_rig *rig)
 void client_rig_free(struct client_rig *rig)
 {
   device_builtin.destroy(rig->storage);
+  assert_int_equal(rig->lent, 0);
   free(rig->storage);
   SSL_free(rig->ssl);
   SSL_CTX_free(rig->server);

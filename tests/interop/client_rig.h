@@ -19,6 +19,8 @@ struct client_rig {
   struct device_host host;
   const struct device_naming *naming;
   uint8_t page[DEVICE_NVM_PAGE_SIZE];
+  size_t lent, lent_bytes; /* to the device now */
+  size_t refusals;         /* so many requests from now on are refused */
   void *storage;
   uint64_t now_ms;
   int64_t unix_s;

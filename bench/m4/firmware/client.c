@@ -32,7 +32,7 @@ static const struct device_endpoint broker = {.host = BROKER};
 
 /* The storage that a firmware sets aside at link time, and what the observer saw. */
 static struct {
-  struct device_client device;
+  struct device_client_whole device;
   uint8_t out[DEVICE_OUT_MIN];
   uint8_t in[RECEIVE];
   struct device_effects effects;

@@ -365,6 +365,7 @@ static bool boot(struct board *board)
                                            .host = &board->host,
                                            .tls = &board->tls,
                                            .name = "00000007",
+                                           .outbox.room = &board->outbox,
                                            .deliver = deliver,
                                            .ctx = board,
                                            .now_ms = board->now_ms,

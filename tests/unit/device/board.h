@@ -40,6 +40,7 @@ struct board {
   struct device_host host;
   struct device_tls tls;
   struct device_session session;
+  struct device_outbox_room outbox;
   struct device_ota ota;
   bool on;
 

@@ -35,6 +35,8 @@ struct body {
   size_t writes;                      /* to the page */
   size_t cut;                         /* the write in which the power fails */
   bool dark;                          /* it has failed */
+  size_t loans, loan_bytes;           /* of the device now */
+  size_t asked, refused;              /* how often for a loan; which of them it did not get */
   bool attempting;                    /* between START and ENDED */
   unsigned handshakes, onlines, ends; /* of the latest attempt */
   enum device_failure failure;
@@ -80,6 +82,31 @@ static int hook_write(void *ctx, uint32_t offset, const void *data, size_t size)
   return b->dark ? -1 : 0;
 }
 
+static void *hook_lend(void *ctx, size_t size)
+{
+  struct body *b = ctx;
+  REQUIRE(b, b->it->profile->borrows, "it borrows where it may");
+  REQUIRE(b, size > 0 && b->loans < 2 && b->loan_bytes + size <= 8192,
+          "it borrows no more than it may");
+  if (++b->asked == b->refused) return NULL;
+  void *room = malloc(size);
+  assert_non_null(room);
+  memset(room, 0xa5, size);
+  b->loans++;
+  b->loan_bytes += size;
+  return room;
+}
+
+static void hook_give_back(void *ctx, void *room, size_t size)
+{
+  struct body *b = ctx;
+  REQUIRE(b, b->loans > 0 && b->loan_bytes >= size, "it gives back what it has borrowed");
+  b->loans--;
+  b->loan_bytes -= size;
+  memset(room, 0x5a, size); /* of that size: a sanitizer sees */
+  free(room);
+}
+
 static void on_note(void *ctx, const struct device_note *note)
 {
   struct body *b = ctx;
@@ -120,6 +147,7 @@ static void power_off(struct body *b)
 {
   if (b->storage == NULL) return;
   b->it->ops->destroy(b->storage);
+  REQUIRE(b, b->loans == 0, "a device without power has borrowed nothing");
   free(b->storage);
   b->storage = NULL;
   b->attempting = false;
@@ -297,7 +325,9 @@ static struct body *begin(const struct conformance *it)
                                               .random = hook_random,
                                               .nvm_read = hook_read,
                                               .nvm_write = hook_write,
-                                              .observe = on_note}};
+                                              .observe = on_note,
+                                              .lend = hook_lend,
+                                              .give_back = hook_give_back}};
   return b;
 }
 
@@ -580,6 +610,49 @@ static void survives_a_power_cut_in_every_write(const struct conformance *it)
   free(name);
 }
 
+/* --- Loans ------------------------------------------------------------------------------------ */
+
+static bool publish_surely(struct body *b)
+{
+  feed(b, (struct device_event){
+              .kind = DEVICE_PUBLISH,
+              .publish = {.payload = (const uint8_t *) "x", .size = 1, .tag = 1, .qos = 1}});
+  return b->fx.accepted;
+}
+
+/* True: all of it went well. */
+static bool tries(struct body *b)
+{
+  start(b, 0);
+  open(b);
+  pump(b, SIZE_MAX);
+  if (b->ends > 0) return false;
+  bool taken = publish_surely(b);
+  if (b->ends == 0) pump(b, SIZE_MAX);
+  if (b->ends > 0) return false;
+  leave(b);
+  return taken;
+}
+
+/* What it does not get it does without, or ends the attempt by name; the next one is as good as
+   ever. */
+static void gets_over_each_loan_that_is_refused(const struct conformance *it)
+{
+  size_t asked = 1;
+  for (size_t n = 0; n <= asked; n++) {
+    struct body *b = begin(it);
+    b->refused = n;
+    boot(b);
+    bool well = tries(b);
+    REQUIRE(b, well == (n == 0), "who is refused a loan goes without something");
+    if (n == 0) asked = b->asked;
+    REQUIRE(b, asked > 0 && asked < 1000, "it borrows now and then");
+    connect(b);
+    leave(b);
+    end(b);
+  }
+}
+
 void conformance_run(const struct conformance *it)
 {
   if (it->peer.heard != NULL) goes_by_its_names(it);
@@ -594,4 +667,5 @@ void conformance_run(const struct conformance *it)
   if (it->restarts) restarts_when_it_says_so(it);
   if (it->fetches) fetches_when_it_says_so(it);
   survives_a_power_cut_in_every_write(it);
+  if (it->profile->borrows) gets_over_each_loan_that_is_refused(it);
 }

@@ -5,7 +5,7 @@
  *
  * It goes by the names it is given; it goes online and leaves, with whole events and a byte at a time; is closed, stopped and left
  * waiting wherever an attempt can be; gets events that do not fit; loses its power in every write;
- * restarts and fetches, if it is one that does. The first thing that is not as the header says
+ * restarts, fetches and borrows, if it is one that does. The first thing that is not as the header says
  * fails the test with a sentence.
  */
 #ifndef FLEETSIM_TEST_CONFORMANCE_H

@@ -192,7 +192,7 @@ static int remove_certificates(void **state)
 
 static const struct device_endpoint endpoints[] = {{"broker.test"}, {"broker.test"}};
 
-static void run_builtin(uint8_t tls, uint8_t mqtt, enum device_resume resume)
+static void run_builtin(uint8_t tls, uint8_t mqtt, enum device_resume resume, bool borrows)
 {
   const struct device_profile profile = {
       .name = "builtin",
@@ -206,6 +206,7 @@ static void run_builtin(uint8_t tls, uint8_t mqtt, enum device_resume resume)
       .connack_timeout_ms = 3000,
       .ack_timeout_ms = 4000,
       .byte_budget = 65536,
+      .borrows = borrows,
   };
   struct broker broker = {.tls = SSL_CTX_new(TLS_server_method()), .mqtt = mqtt};
   assert_non_null(broker.tls);
@@ -230,19 +231,26 @@ static void run_builtin(uint8_t tls, uint8_t mqtt, enum device_resume resume)
 static void the_builtin_client_conforms_with_tls_13_and_mqtt_5(void **state)
 {
   (void) state;
-  run_builtin(13, 5, DEVICE_RESUME_NO);
+  run_builtin(13, 5, DEVICE_RESUME_NO, false);
 }
 
 static void the_builtin_client_conforms_with_tls_12_and_mqtt_311(void **state)
 {
   (void) state;
-  run_builtin(12, 4, DEVICE_RESUME_NO);
+  run_builtin(12, 4, DEVICE_RESUME_NO, false);
+}
+
+static void the_builtin_client_conforms_where_it_borrows_what_it_needs(void **state)
+{
+  (void) state;
+  run_builtin(13, 5, DEVICE_RESUME_RAM, true);
+  run_builtin(12, 4, DEVICE_RESUME_NO, true);
 }
 
 static void the_builtin_client_conforms_with_tickets_in_its_memory(void **state)
 {
   (void) state;
-  run_builtin(13, 5, DEVICE_RESUME_NVM);
+  run_builtin(13, 5, DEVICE_RESUME_NVM, false);
 }
 
 /* Who says hello is welcome. */
@@ -305,6 +313,7 @@ int main(void)
       cmocka_unit_test(a_client_that_fetches_conforms),
       cmocka_unit_test(the_builtin_client_conforms_with_tls_13_and_mqtt_5),
       cmocka_unit_test(the_builtin_client_conforms_with_tls_12_and_mqtt_311),
+      cmocka_unit_test(the_builtin_client_conforms_where_it_borrows_what_it_needs),
       cmocka_unit_test(the_builtin_client_conforms_with_tickets_in_its_memory),
   };
   return cmocka_run_group_tests(tests, make_certificates, remove_certificates);

@@ -232,6 +232,16 @@ void device_tls_settle(struct device_tls *tls)
   tls->handshake = NULL;
 }
 
+void device_tls_wake(struct device_tls *tls)
+{
+  (void) tls;
+}
+
+void device_tls_rest(struct device_tls *tls)
+{
+  (void) tls;
+}
+
 bool device_tls_is_secured(const struct device_tls *tls)
 {
   return tls->open && tls->handshake == NULL;
