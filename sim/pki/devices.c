@@ -48,12 +48,9 @@ static int register_name(struct pki *pki, const struct pki_newcomer *newcomer, s
    size, or -1. */
 static int make_request(const struct pki_newcomer *newcomer, uint8_t **csr, struct error *error)
 {
-  STACK_OF(X509) *chain = pki_decode_chain(newcomer->chain, newcomer->chain_size);
-  if (chain == NULL) return pki_crypto_error(error, "read a new device's certificate");
-  X509_REQ *request = pki_cert_request(sk_X509_value(chain, 0), newcomer->key, error);
+  X509_REQ *request = pki_cert_request(newcomer->leaf, newcomer->key, error);
   int size = request == NULL ? -1 : i2d_X509_REQ(request, csr);
   X509_REQ_free(request);
-  sk_X509_pop_free(chain, X509_free);
   if (size <= (int) PKI_CSR_MAX) return size;
   OPENSSL_free(*csr);
   return error_set(error, EXIT_CODE_USAGE,
@@ -129,6 +126,7 @@ struct addition {
   uint8_t bundle[DEVICE_NVM_TRUST_MAX];
   size_t bundle_size;
   uint32_t first_id, first_page;
+  EVP_PKEY_CTX *generator;
 };
 
 static int name_newcomer(struct pki *pki, const struct addition *addition, uint32_t index,
@@ -170,13 +168,15 @@ static int add_one(struct pki *pki, const struct addition *addition, uint32_t in
                                   .bundle = addition->bundle,
                                   .bundle_size = addition->bundle_size};
   if (name_newcomer(pki, addition, index, &newcomer, error) != 0 ||
-      (newcomer.key = pki_key_generate(error)) == NULL)
+      (newcomer.key = pki_key_generate_next(addition->generator, error)) == NULL)
     return -1;
   const struct pki_subject subject = {.name = newcomer.name, .key = newcomer.key};
-  int result = pki_issue(pki, addition->root, &subject, chain, sizeof chain, &newcomer.chain_size,
-                         &newcomer.row, error);
+  newcomer.leaf = pki_issue(pki, addition->root, &subject, chain, sizeof chain,
+                            &newcomer.chain_size, &newcomer.row, error);
+  int result = newcomer.leaf == NULL ? -1 : 0;
   if (result == 0) result = pki_devices_enter(pki, &newcomer, addition->first_page + index, error);
   if (result == 0) result = keep_columns_of(pki, addition->naming, index, newcomer.id, error);
+  X509_free(newcomer.leaf);
   EVP_PKEY_free(newcomer.key);
   return result;
 }
@@ -202,7 +202,9 @@ int pki_add_named_devices(struct pki *pki, size_t count, const struct pki_naming
     return error_set(error, EXIT_CODE_USAGE,
                      "cannot add %zu devices: the folder has no numbers left for them", count);
   if (pki_devices_begin(pki, count, error) != 0) return -1;
-  int result = 0;
+  addition.generator = pki_key_generator(error);
+  int result = addition.generator == NULL ? -1 : 0;
   for (uint32_t i = 0; i < count && result == 0; i++) result = add_one(pki, &addition, i, error);
+  EVP_PKEY_CTX_free(addition.generator);
   return pki_devices_end(pki, result, error);
 }

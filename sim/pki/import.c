@@ -217,6 +217,7 @@ static int enter(struct import *import, struct pki_newcomer *newcomer,
   if (doubt_key(import, newcomer, leaf, where, error) != 0) return -1;
   pki_describe_issued(leaf, root, true, &newcomer->row);
   choose_subject(import, leaf, newcomer);
+  newcomer->leaf = leaf;
   newcomer->bundle = import->bundle;
   newcomer->bundle_size = import->bundle_size;
   uint32_t page = (uint32_t) (import->pki->device_count + import->entered++);

@@ -117,6 +117,7 @@ struct pki_newcomer {
   enum device_subject subject_kind;
   EVP_PKEY *key;
   struct pki_issued row;
+  X509 *leaf; /* the first of the chain */
   const uint8_t *chain;
   size_t chain_size;
   const uint8_t *bundle;
@@ -163,9 +164,10 @@ struct pki_subject {
   EVP_PKEY *key;
 };
 
-/* Mints a certificate for it, and encodes it with the intermediate that issued it. */
-int pki_issue(const struct pki *pki, const char *root, const struct pki_subject *subject,
-              uint8_t *out, size_t capacity, size_t *size, struct pki_issued *row,
-              struct error *error);
+/* Mints a certificate for it, and encodes it with the intermediate that issued it. NULL on failure;
+   the caller frees it. */
+X509 *pki_issue(const struct pki *pki, const char *root, const struct pki_subject *subject,
+                uint8_t *out, size_t capacity, size_t *size, struct pki_issued *row,
+                struct error *error);
 
 #endif

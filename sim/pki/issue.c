@@ -91,12 +91,12 @@ void pki_describe_issued(const X509 *leaf, const char *issuer, bool imported,
   row->not_after = pki_cert_unix(X509_get0_notAfter(leaf));
 }
 
-int pki_issue(const struct pki *pki, const char *root, const struct pki_subject *subject,
-              uint8_t *out, size_t capacity, size_t *size, struct pki_issued *row,
-              struct error *error)
+X509 *pki_issue(const struct pki *pki, const char *root, const struct pki_subject *subject,
+                uint8_t *out, size_t capacity, size_t *size, struct pki_issued *row,
+                struct error *error)
 {
   const struct pki_hierarchy *issuer = pki_find_issuer(pki, root, error);
-  if (issuer == NULL) return -1;
+  if (issuer == NULL) return NULL;
   struct pki_cert_spec spec = {.kind = PKI_CERT_CLIENT,
                                .subject = subject->name,
                                .like = subject->like,
@@ -105,10 +105,10 @@ int pki_issue(const struct pki *pki, const char *root, const struct pki_subject 
                                .not_before = pki_now() - PKI_DAY_S,
                                .not_after = pki_now() + DEVICE_YEARS * PKI_YEAR_S};
   X509 *leaf = pki_cert_mint(&spec, error);
-  if (leaf == NULL) return -1;
+  if (leaf == NULL) return NULL;
   pki_describe_issued(leaf, root, false, row);
   X509 *const chain[] = {leaf, issuer->devices.certificate};
-  int result = pki_encode_chain(chain, 2, out, capacity, size, error);
+  if (pki_encode_chain(chain, 2, out, capacity, size, error) == 0) return leaf;
   X509_free(leaf);
-  return result;
+  return NULL;
 }
