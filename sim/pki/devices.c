@@ -13,7 +13,8 @@
 static int flash(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t page,
                  struct error *error)
 {
-  struct device_host host = pki_nvm_host(pki_nvm_page(&pki->nvm, page));
+  uint8_t content[DEVICE_NVM_PAGE_SIZE] = {0};
+  struct device_host host = pki_nvm_host(content);
   struct device_nvm_identity identity = {.id = newcomer->id,
                                          .subject_kind = (uint8_t) newcomer->subject_kind};
   _Static_assert(sizeof identity.name == sizeof newcomer->name, "a page holds every name");
@@ -26,7 +27,9 @@ static int flash(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t 
       device_nvm_replace(&host, DEVICE_NVM_TRUST, newcomer->bundle, newcomer->bundle_size) == 0 &&
       device_nvm_replace(&host, DEVICE_NVM_CERTIFICATE, newcomer->chain, newcomer->chain_size) == 0;
   OPENSSL_cleanse(identity.private_key, sizeof identity.private_key);
-  if (written) return 0;
+  int result = written ? pki_nvm_fill(&pki->nvm, page, content, error) : -1;
+  OPENSSL_cleanse(content, sizeof content);
+  if (written) return result;
   return error_set(error, EXIT_CODE_INTERNAL, "the NVM page of device %s could not be written",
                    newcomer->name);
 }

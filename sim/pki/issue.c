@@ -54,10 +54,12 @@ STACK_OF(X509) * pki_device_chain(struct pki *pki, size_t index, struct error *e
 {
   struct device_host host = pki_nvm_host(pki_device_page(pki, index));
   struct device_nvm_slot slot;
+  uint8_t encoded[DEVICE_NVM_CERTIFICATE_MAX];
   char name[PKI_DEVICE_NAME];
   STACK_OF(X509) *chain = NULL;
-  if (device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) == 0 && slot.size > 0)
-    chain = pki_decode_chain((const uint8_t *) host.ctx + slot.offset, slot.size);
+  if (device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) == 0 && slot.size > 0 &&
+      host.nvm_read(host.ctx, slot.offset, encoded, slot.size) == 0)
+    chain = pki_decode_chain(encoded, slot.size);
   if (chain != NULL) return chain;
   error_set(error, EXIT_CODE_SETUP, "the NVM page of device %s holds no whole certificate",
             pki_device_text(pki, pki->devices[index].id, name));
