@@ -221,7 +221,11 @@ static int enter(struct import *import, struct pki_newcomer *newcomer,
   newcomer->bundle = import->bundle;
   newcomer->bundle_size = import->bundle_size;
   uint32_t page = (uint32_t) (import->pki->device_count + import->entered++);
-  if (pki_devices_enter(import->pki, newcomer, page, error) != 0) return -1;
+  int entered = pki_devices_request(newcomer, error);
+  if (entered == 0) entered = pki_devices_enter(import->pki, newcomer, page, error);
+  OPENSSL_free(newcomer->csr);
+  newcomer->csr = NULL;
+  if (entered != 0) return -1;
   return keep_columns(import, newcomer->id, error);
 }
 
