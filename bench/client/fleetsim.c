@@ -10,6 +10,7 @@
 #include "fleet/preflight.h"
 #include "fleetsim/nvm.h"
 #include "net/backend_uv.h"
+#include "pki/nvm_store.h"
 #include "pki/pki.h"
 
 static struct device_profile profile = {
@@ -79,6 +80,8 @@ static int open_fleet(const struct client_config *client, struct error *error)
       .device_count = client->devices,
       .page = page_of,
       .page_size = DEVICE_NVM_PAGE_SIZE,
+      .page_read = pki_nvm_read,
+      .page_write = pki_nvm_write,
       .id = id_of,
       .pages = own.pki,
       .source_addresses = need.source_addresses,

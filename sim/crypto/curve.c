@@ -4,6 +4,7 @@
 
 #include "crypto/curve.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdbool.h>
 
@@ -14,6 +15,7 @@
 #include <openssl/err.h>
 #include <openssl/obj_mac.h>
 
+#include "crypto/ecdsa.h"
 #include "crypto/familiar.h"
 #include "crypto/order.h"
 
@@ -22,7 +24,7 @@
 static struct {
   EC_GROUP *group;
   BN_CTX *scratch;
-  EC_POINT *point, *product, *other;
+  EC_POINT *point, *product;
   EC_KEY *signer;
 } curve;
 
@@ -42,8 +44,7 @@ static bool ready(void)
   if (curve.group == NULL || curve.scratch == NULL) return false;
   if (curve.point == NULL) curve.point = EC_POINT_new(curve.group);
   if (curve.product == NULL) curve.product = EC_POINT_new(curve.group);
-  if (curve.other == NULL) curve.other = EC_POINT_new(curve.group);
-  if (curve.point == NULL || curve.product == NULL || curve.other == NULL) return false;
+  if (curve.point == NULL || curve.product == NULL) return false;
   curve.signer = new_key();
   return curve.signer != NULL;
 }
@@ -230,17 +231,6 @@ static bool read_half(const uint8_t bytes[32], BIGNUM *half)
          BN_cmp(half, EC_GROUP_get0_order(curve.group)) < 0;
 }
 
-/* u * G + v * Q, into curve.product. `keyed` has Q for its generator, and a table of it; NULL: Q is
-   in curve.point. */
-static bool add_products(const BIGNUM *u, const BIGNUM *v, const EC_GROUP *keyed)
-{
-  if (keyed == NULL)
-    return EC_POINT_mul(curve.group, curve.product, u, curve.point, v, curve.scratch) == 1;
-  return EC_POINT_mul(curve.group, curve.product, u, NULL, NULL, curve.scratch) == 1 &&
-         EC_POINT_mul(keyed, curve.other, v, NULL, NULL, curve.scratch) == 1 &&
-         EC_POINT_add(curve.group, curve.product, curve.product, curve.other, curve.scratch) == 1;
-}
-
 /* Whether x mod n = r for the x of curve.product. As the point lies there x is a fraction, X / Z^2
  * mod p; r is compared with it, and so is r + n where that is less than p, for a division would
  * cost more than all else here. */
@@ -264,32 +254,43 @@ static bool has_x(const BIGNUM *r, struct numbers *numbers)
   return same;
 }
 
-/* FIPS 186-5, 6.4.2 */
-static bool is_signed(const EC_GROUP *keyed, const BIGNUM *e,
-                      const uint8_t signature[CURVE_SIGNATURE_SIZE], struct numbers *numbers)
+/* FIPS 186-5, 6.4.2, with the key in curve.point. */
+static bool is_signed(const BIGNUM *e, const uint8_t signature[CURVE_SIGNATURE_SIZE],
+                      struct numbers *numbers)
 {
   const BIGNUM *order = EC_GROUP_get0_order(curve.group);
   BIGNUM *r = take(numbers), *s = take(numbers), *u = take(numbers), *v = take(numbers);
   return v != NULL && read_half(signature, r) && read_half(signature + 32, s) && invert(s, s) &&
          BN_mod_mul(u, e, s, order, curve.scratch) == 1 &&
-         BN_mod_mul(v, r, s, order, curve.scratch) == 1 && add_products(u, v, keyed) &&
+         BN_mod_mul(v, r, s, order, curve.scratch) == 1 &&
+         EC_POINT_mul(curve.group, curve.product, u, curve.point, v, curve.scratch) == 1 &&
          has_x(r, numbers);
 }
 
-enum curve_result curve_verify(const uint8_t public_key[CURVE_PUBLIC_SIZE], const uint8_t *hash,
-                               size_t hash_size, const uint8_t signature[CURVE_SIGNATURE_SIZE])
+static enum curve_result verify_unfamiliar(const uint8_t public_key[CURVE_PUBLIC_SIZE],
+                                           const uint8_t *hash, size_t hash_size,
+                                           const uint8_t signature[CURVE_SIGNATURE_SIZE])
 {
-  const EC_GROUP *keyed = familiar_group(public_key);
-  enum curve_result result = keyed == NULL ? read_point(public_key) : CURVE_OK;
+  enum curve_result result = read_point(public_key);
   struct numbers numbers;
   if (result != CURVE_OK) return result;
   if (!begin(&numbers)) return CURVE_MEMORY;
   BIGNUM *e = take(&numbers);
   int used = hash_size < 32 ? (int) hash_size : 32; /* the leftmost bits of a longer hash */
   ERR_set_mark();
-  bool good =
-      e != NULL && BN_bin2bn(hash, used, e) != NULL && is_signed(keyed, e, signature, &numbers);
+  bool good = e != NULL && BN_bin2bn(hash, used, e) != NULL && is_signed(e, signature, &numbers);
   ERR_pop_to_mark();
   end(&numbers);
+  return good ? CURVE_OK : CURVE_REFUSED;
+}
+
+enum curve_result curve_verify(const uint8_t public_key[CURVE_PUBLIC_SIZE], const uint8_t *hash,
+                               size_t hash_size, const uint8_t signature[CURVE_SIGNATURE_SIZE])
+{
+  static_assert(CURVE_PUBLIC_SIZE == MULTIPLES_KEY && CURVE_SIGNATURE_SIZE == ECDSA_SIGNATURE,
+                "both are of bytes alone");
+  const struct multiples *of_key = familiar_multiples(public_key);
+  if (of_key == NULL) return verify_unfamiliar(public_key, hash, hash_size, signature);
+  bool good = ecdsa_is_signed(multiples_of_generator(), of_key, hash, hash_size, signature);
   return good ? CURVE_OK : CURVE_REFUSED;
 }

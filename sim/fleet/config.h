@@ -109,6 +109,10 @@ struct fleet_config {
   size_t first, total;
   uint8_t *(*page)(void *pages, size_t number); /* the device's NVM page of page_size bytes */
   size_t page_size;
+  /* How bytes are read and written where the device knows them, within the page; 0, or -1 when the
+     disk has no room. NULL: as memory is. */
+  int (*page_read)(const uint8_t *page, uint32_t offset, void *out, size_t size);
+  int (*page_write)(uint8_t *page, uint32_t offset, const void *data, size_t size);
   uint32_t (*id)(void *pages, size_t number);
   void *pages;
   /* What the devices are called, by their number; outlives the fleet. NULL: each goes by the name in

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fleetsim/nvm.h"
+
 #include "fleet/divert.h"
 #include "fleet/emit.h"
 #include "fleet/firmware.h"
@@ -72,12 +74,12 @@ static uint16_t identity_of(const struct member *m, const struct device_note *no
 {
   const struct fleet_config *config = &m->fleet->config;
   size_t index = population_index(m);
+  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
   if (config->roots_of == NULL || note->own_size == 0 || !has_sent_chain(m)) return 0;
-  if (note->own_offset > config->page_size || note->own_size > config->page_size - note->own_offset)
+  if (note->own_size > sizeof chain ||
+      power_read_page(m, note->own_offset, chain, note->own_size) != 0)
     return 0;
-  return config->roots_of(config->roots_ctx, index,
-                          config->page(config->pages, population_number(m)) + note->own_offset,
-                          note->own_size);
+  return config->roots_of(config->roots_ctx, index, chain, note->own_size);
 }
 
 /* What the handshake has shown; that nobody looked at before CONNACK counts then. The work is ours,

@@ -145,28 +145,45 @@ static int hook_random(void *ctx, uint8_t *out, size_t size)
   return m->dark ? -1 : backend_random(m->fleet->config.backend, out, size);
 }
 
-static uint8_t *page_at(struct member *m, uint32_t offset, size_t size)
+/* NULL: outside. */
+static uint8_t *page_with(const struct member *m, uint32_t offset, size_t size)
 {
   const struct fleet_config *config = &m->fleet->config;
-  if (m->dark || size > config->page_size || offset > config->page_size - size) return NULL;
-  return config->page(config->pages, population_number(m)) + offset;
+  if (size > config->page_size || offset > config->page_size - size) return NULL;
+  return config->page(config->pages, population_number(m));
+}
+
+int power_read_page(const struct member *m, uint32_t offset, void *out, size_t size)
+{
+  const struct fleet_config *config = &m->fleet->config;
+  const uint8_t *page = page_with(m, offset, size);
+  if (page == NULL) return -1;
+  /* pki_nvm_read of pki/nvm_store.c */
+  if (config->page_read != NULL) return config->page_read(page, offset, out, size);
+  memcpy(out, page + offset, size);
+  return 0;
 }
 
 static int hook_nvm_read(void *ctx, uint32_t offset, void *out, size_t size)
 {
-  const uint8_t *from = page_at(ctx, offset, size);
-  if (from == NULL) return -1;
-  memcpy(out, from, size);
-  return 0;
+  const struct member *m = ctx;
+  return m->dark ? -1 : power_read_page(m, offset, out, size);
 }
 
 static int hook_nvm_write(void *ctx, uint32_t offset, const void *data, size_t size)
 {
-  uint8_t *to = page_at(ctx, offset, size);
-  if (to == NULL) return -1;
+  const struct member *m = ctx;
+  const struct fleet_config *config = &m->fleet->config;
+  uint8_t *page = m->dark ? NULL : page_with(m, offset, size);
+  if (page == NULL) return -1;
   size_t done = operate(ctx, size);
-  memcpy(to, data, done < size ? done : size);
-  return ((const struct member *) ctx)->dark ? -1 : 0;
+  if (done > size) done = size;
+  int result = 0;
+  if (config->page_write != NULL)
+    result = config->page_write(page, offset, data, done); /* pki_nvm_write */
+  else
+    memcpy(page + offset, data, done);
+  return m->dark ? -1 : result;
 }
 
 static int hook_flash_read(void *ctx, uint8_t slot, uint32_t offset, void *out, size_t size)

@@ -21,6 +21,9 @@ void power_arm_cuts(struct member *member, const struct fleet_power_cuts *cuts, 
 /* The hooks for random, NVM and flash, with the power cuts that are armed. */
 void power_lend(struct member *member, struct device_host *host);
 
+/* Bytes of its NVM, with its power on or off. -1: outside. */
+int power_read_page(const struct member *member, uint32_t offset, void *out, size_t size);
+
 /* After a power cut it has met something else, which is why its update is not done: unless that was rolled
  * back by the cut. */
 void power_met_otherwise(struct member *member);

@@ -180,11 +180,8 @@ struct formers {
 
 static bool is_in_force(struct pki *pki, size_t device, const uint8_t *chain, size_t size)
 {
-  const uint8_t *page = pki_device_page(pki, device);
   struct device_host host = pki_nvm_host(pki_device_page(pki, device));
-  struct device_nvm_slot slot;
-  return device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) == 0 && slot.size == size &&
-         memcmp(page + slot.offset, chain, size) == 0;
+  return device_nvm_holds(&host, DEVICE_NVM_CERTIFICATE, chain, size) == 1;
 }
 
 static void look_at_chain(void *ctx, uint32_t id, const uint8_t *chain, size_t size)

@@ -40,9 +40,10 @@ static void look_at_trust(const struct pki *pki, const struct device_host *host,
 {
   struct device_nvm_slot slot;
   struct device_trust_bundle bundle;
-  if (device_nvm_find(host, DEVICE_NVM_TRUST, &slot) != 0 || slot.size == 0) return;
-  if (device_trust_parse((const uint8_t *) host->ctx + slot.offset, slot.size, &bundle) !=
-      DEVICE_UPDATE_COMMITTED)
+  uint8_t encoded[DEVICE_NVM_TRUST_MAX];
+  if (device_nvm_find(host, DEVICE_NVM_TRUST, &slot) != 0 || slot.size == 0 ||
+      host->nvm_read(host->ctx, slot.offset, encoded, slot.size) != 0 ||
+      device_trust_parse(encoded, slot.size, &bundle) != DEVICE_UPDATE_COMMITTED)
     return;
   out->bundle_version = bundle.version;
   out->anchor_count = bundle.anchor_count;
@@ -50,14 +51,15 @@ static void look_at_trust(const struct pki *pki, const struct device_host *host,
     strcpy(out->anchor[i], name_of_anchor(pki, bundle.anchor[i].der, bundle.anchor[i].size));
 }
 
-static int chain_in_force(const struct device_host *host, struct device_chain *out)
+/* Into `encoded`, where its parts are. */
+static int chain_in_force(const struct device_host *host,
+                          uint8_t encoded[DEVICE_NVM_CERTIFICATE_MAX], struct device_chain *out)
 {
   struct device_nvm_slot slot;
-  if (device_nvm_find(host, DEVICE_NVM_CERTIFICATE, &slot) != 0 || slot.size == 0) return -1;
-  return device_chain_parse((const uint8_t *) host->ctx + slot.offset, slot.size, out) ==
-                 DEVICE_UPDATE_COMMITTED
-             ? 0
-             : -1;
+  if (device_nvm_find(host, DEVICE_NVM_CERTIFICATE, &slot) != 0 || slot.size == 0 ||
+      host->nvm_read(host->ctx, slot.offset, encoded, slot.size) != 0)
+    return -1;
+  return device_chain_parse(encoded, slot.size, out) == DEVICE_UPDATE_COMMITTED ? 0 : -1;
 }
 
 int pki_device_look(struct pki *pki, size_t index, struct pki_device_state *out,
@@ -66,6 +68,7 @@ int pki_device_look(struct pki *pki, size_t index, struct pki_device_state *out,
   struct device_host host = pki_nvm_host(pki_device_page(pki, index));
   struct device_nvm_identity identity;
   struct device_chain chain;
+  uint8_t encoded[DEVICE_NVM_CERTIFICATE_MAX];
   char name[PKI_DEVICE_NAME];
   *out = (struct pki_device_state){.id = pki->devices[index].id};
   bool whole = device_nvm_read_identity(&host, &identity) == 0 && identity.id == out->id;
@@ -76,7 +79,7 @@ int pki_device_look(struct pki *pki, size_t index, struct pki_device_state *out,
                      "the fleet anew",
                      pki_device_text(pki, out->id, name));
   look_at_trust(pki, &host, out);
-  if (chain_in_force(&host, &chain) == 0 &&
+  if (chain_in_force(&host, encoded, &chain) == 0 &&
       EVP_Digest(chain.certificate[0].der, chain.certificate[0].size, out->certificate_id, NULL,
                  EVP_sha256(), NULL) != 1)
     return pki_crypto_error(error, "hash a certificate");
@@ -126,7 +129,8 @@ int pki_write_device(struct pki *pki, size_t index, const char *certificate_path
 {
   struct device_host host = pki_nvm_host(pki_device_page(pki, index));
   struct device_chain chain;
-  if (chain_in_force(&host, &chain) != 0) return page_damaged(pki, index, error);
+  uint8_t encoded[DEVICE_NVM_CERTIFICATE_MAX];
+  if (chain_in_force(&host, encoded, &chain) != 0) return page_damaged(pki, index, error);
   return write_device(pki, index, &chain, certificate_path, key_path, error);
 }
 

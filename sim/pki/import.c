@@ -217,10 +217,15 @@ static int enter(struct import *import, struct pki_newcomer *newcomer,
   if (doubt_key(import, newcomer, leaf, where, error) != 0) return -1;
   pki_describe_issued(leaf, root, true, &newcomer->row);
   choose_subject(import, leaf, newcomer);
+  newcomer->leaf = leaf;
   newcomer->bundle = import->bundle;
   newcomer->bundle_size = import->bundle_size;
   uint32_t page = (uint32_t) (import->pki->device_count + import->entered++);
-  if (pki_devices_enter(import->pki, newcomer, page, error) != 0) return -1;
+  int entered = pki_devices_request(newcomer, error);
+  if (entered == 0) entered = pki_devices_enter(import->pki, newcomer, page, error);
+  OPENSSL_free(newcomer->csr);
+  newcomer->csr = NULL;
+  if (entered != 0) return -1;
   return keep_columns(import, newcomer->id, error);
 }
 

@@ -117,6 +117,9 @@ struct pki_newcomer {
   enum device_subject subject_kind;
   EVP_PKEY *key;
   struct pki_issued row;
+  X509 *leaf;   /* the first of the chain */
+  uint8_t *csr; /* libcrypto's memory */
+  size_t csr_size;
   const uint8_t *chain;
   size_t chain_size;
   const uint8_t *bundle;
@@ -129,6 +132,11 @@ int pki_newcomer_is_taken(struct pki *pki, const char *name, struct error *error
  * is in use, is where a free one is looked for. USAGE when somebody has the name. */
 int pki_newcomer_take_id(struct pki *pki, struct pki_newcomer *newcomer, uint32_t *next,
                          struct error *error);
+/* Its signing request: for the names that its certificate has, so that whoever signs it renews that
+   one. USAGE: there is no room for it. */
+int pki_devices_request(struct pki_newcomer *newcomer, struct error *error);
+
+/* A page and rows for a device whose members are all set. */
 int pki_devices_enter(struct pki *pki, const struct pki_newcomer *newcomer, uint32_t page,
                       struct error *error);
 int pki_factory_bundle(struct pki *pki, const struct pki_roots *trusted, uint8_t *out, size_t *size,
@@ -163,9 +171,10 @@ struct pki_subject {
   EVP_PKEY *key;
 };
 
-/* Mints a certificate for it, and encodes it with the intermediate that issued it. */
-int pki_issue(const struct pki *pki, const char *root, const struct pki_subject *subject,
-              uint8_t *out, size_t capacity, size_t *size, struct pki_issued *row,
-              struct error *error);
+/* Mints a certificate for it, and encodes it with the intermediate that issued it. NULL on failure;
+   the caller frees it. */
+X509 *pki_issue(const struct pki *pki, const char *root, const struct pki_subject *subject,
+                uint8_t *out, size_t capacity, size_t *size, struct pki_issued *row,
+                struct error *error);
 
 #endif

@@ -54,10 +54,12 @@ STACK_OF(X509) * pki_device_chain(struct pki *pki, size_t index, struct error *e
 {
   struct device_host host = pki_nvm_host(pki_device_page(pki, index));
   struct device_nvm_slot slot;
+  uint8_t encoded[DEVICE_NVM_CERTIFICATE_MAX];
   char name[PKI_DEVICE_NAME];
   STACK_OF(X509) *chain = NULL;
-  if (device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) == 0 && slot.size > 0)
-    chain = pki_decode_chain((const uint8_t *) host.ctx + slot.offset, slot.size);
+  if (device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) == 0 && slot.size > 0 &&
+      host.nvm_read(host.ctx, slot.offset, encoded, slot.size) == 0)
+    chain = pki_decode_chain(encoded, slot.size);
   if (chain != NULL) return chain;
   error_set(error, EXIT_CODE_SETUP, "the NVM page of device %s holds no whole certificate",
             pki_device_text(pki, pki->devices[index].id, name));
@@ -91,12 +93,12 @@ void pki_describe_issued(const X509 *leaf, const char *issuer, bool imported,
   row->not_after = pki_cert_unix(X509_get0_notAfter(leaf));
 }
 
-int pki_issue(const struct pki *pki, const char *root, const struct pki_subject *subject,
-              uint8_t *out, size_t capacity, size_t *size, struct pki_issued *row,
-              struct error *error)
+X509 *pki_issue(const struct pki *pki, const char *root, const struct pki_subject *subject,
+                uint8_t *out, size_t capacity, size_t *size, struct pki_issued *row,
+                struct error *error)
 {
   const struct pki_hierarchy *issuer = pki_find_issuer(pki, root, error);
-  if (issuer == NULL) return -1;
+  if (issuer == NULL) return NULL;
   struct pki_cert_spec spec = {.kind = PKI_CERT_CLIENT,
                                .subject = subject->name,
                                .like = subject->like,
@@ -105,10 +107,10 @@ int pki_issue(const struct pki *pki, const char *root, const struct pki_subject 
                                .not_before = pki_now() - PKI_DAY_S,
                                .not_after = pki_now() + DEVICE_YEARS * PKI_YEAR_S};
   X509 *leaf = pki_cert_mint(&spec, error);
-  if (leaf == NULL) return -1;
+  if (leaf == NULL) return NULL;
   pki_describe_issued(leaf, root, false, row);
   X509 *const chain[] = {leaf, issuer->devices.certificate};
-  int result = pki_encode_chain(chain, 2, out, capacity, size, error);
+  if (pki_encode_chain(chain, 2, out, capacity, size, error) == 0) return leaf;
   X509_free(leaf);
-  return result;
+  return NULL;
 }

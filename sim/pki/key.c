@@ -42,6 +42,24 @@ EVP_PKEY *pki_key_generate(struct error *error)
   return key;
 }
 
+EVP_PKEY_CTX *pki_key_generator(struct error *error)
+{
+  EVP_PKEY_CTX *generator = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+  if (generator != NULL && EVP_PKEY_keygen_init(generator) == 1 &&
+      EVP_PKEY_CTX_set_group_name(generator, "P-256") == 1)
+    return generator;
+  EVP_PKEY_CTX_free(generator);
+  pki_crypto_error(error, "prepare to generate P-256 keys");
+  return NULL;
+}
+
+EVP_PKEY *pki_key_generate_next(EVP_PKEY_CTX *generator, struct error *error)
+{
+  EVP_PKEY *key = NULL;
+  if (EVP_PKEY_generate(generator, &key) != 1) pki_crypto_error(error, "generate a P-256 key");
+  return key;
+}
+
 bool pki_key_is_p256(const EVP_PKEY *key)
 {
   char group[32];
@@ -65,25 +83,43 @@ void pki_key_title(const EVP_PKEY *key, char *out, size_t capacity)
   ERR_clear_error();
 }
 
-static int number(const EVP_PKEY *key, const char *name, uint8_t out[32], struct error *error)
+/* A number as libcrypto gives it, in the processor's order of bytes, to 32 big-endian ones. */
+static bool native_number(const OSSL_PARAM *param, uint8_t out[32])
 {
   BIGNUM *value = NULL;
-  int done = key != NULL && EVP_PKEY_get_bn_param(key, name, &value) == 1 &&
-             BN_bn2binpad(value, out, 32) == 32;
+  bool done = OSSL_PARAM_modified(param) == 1 && OSSL_PARAM_get_BN(param, &value) == 1 &&
+              BN_bn2binpad(value, out, 32) == 32;
   BN_clear_free(value);
+  return done;
+}
+
+/* Two numbers at once where there are two: libcrypto takes the whole key apart for each question.
+ * NULL: there is no second one. */
+static int take_apart(const EVP_PKEY *key, const char *const name[2], uint8_t *out,
+                      struct error *error)
+{
+  uint8_t number[2][32];
+  OSSL_PARAM params[3] = {OSSL_PARAM_construct_BN(name[0], number[0], 32),
+                          OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end()};
+  if (name[1] != NULL) params[1] = OSSL_PARAM_construct_BN(name[1], number[1], 32);
+  bool done = key != NULL && EVP_PKEY_get_params(key, params) == 1 &&
+              native_number(&params[0], out) &&
+              (name[1] == NULL || native_number(&params[1], out + 32));
+  OPENSSL_cleanse(number, sizeof number);
   return done ? 0 : pki_crypto_error(error, "take a P-256 key apart");
 }
 
 int pki_key_scalar(const EVP_PKEY *key, uint8_t out[PKI_KEY_SCALAR], struct error *error)
 {
-  return number(key, OSSL_PKEY_PARAM_PRIV_KEY, out, error);
+  static const char *const name[2] = {OSSL_PKEY_PARAM_PRIV_KEY, NULL};
+  return take_apart(key, name, out, error);
 }
 
 int pki_key_point(const EVP_PKEY *key, uint8_t out[PKI_KEY_POINT], struct error *error)
 {
+  static const char *const name[2] = {OSSL_PKEY_PARAM_EC_PUB_X, OSSL_PKEY_PARAM_EC_PUB_Y};
   out[0] = POINT_CONVERSION_UNCOMPRESSED;
-  if (number(key, OSSL_PKEY_PARAM_EC_PUB_X, out + 1, error) != 0) return -1;
-  return number(key, OSSL_PKEY_PARAM_EC_PUB_Y, out + 33, error);
+  return take_apart(key, name, out + 1, error);
 }
 
 static int public_of(const BIGNUM *scalar, uint8_t point[PKI_KEY_POINT])

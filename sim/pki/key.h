@@ -22,6 +22,12 @@ bool pki_crypto_starved(void);
 int pki_crypto_error(struct error *error, const char *what);
 
 EVP_PKEY *pki_key_generate(struct error *error);
+
+/* The same for many keys: what libcrypto prepares for each is prepared once. The generator is
+   freed by EVP_PKEY_CTX_free. */
+EVP_PKEY_CTX *pki_key_generator(struct error *error);
+EVP_PKEY *pki_key_generate_next(EVP_PKEY_CTX *generator, struct error *error);
+
 bool pki_key_is_p256(const EVP_PKEY *key);
 
 /* "RSA", "on the curve secp384r1", "ED25519" ..; of NULL, that it cannot be read. */

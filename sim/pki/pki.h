@@ -20,7 +20,7 @@
  *     registry.db                              SQLite: devices, their CSRs, every certificate
  *                                              issued
  *     nvm.bin                                  one page of DEVICE_NVM_PAGE_SIZE per device, mmap'd
- *                                              while open
+ *                                              while open (nvm_store.h)
  * Keys are 0600 and leave the folder only by `fleetsim pki export`. Device private keys exist in
  * nvm.bin alone. A folder is open once at a time; a second pki_open is refused.
  */
@@ -222,8 +222,8 @@ uint32_t pki_device_id(const struct pki *pki, size_t index);
 /* false: there is no such device. */
 bool pki_find_device(const struct pki *pki, uint32_t id, size_t *index);
 
-/* The device's NVM page: DEVICE_NVM_PAGE_SIZE bytes in the mapped file; valid until pki_close,
- * pki_add_devices or pki_import_devices. */
+/* The device's NVM page, DEVICE_NVM_PAGE_SIZE bytes in the mapped file, for pki_nvm_read and
+ * pki_nvm_write (nvm_store.h); valid until pki_close, pki_add_devices or pki_import_devices. */
 uint8_t *pki_device_page(struct pki *pki, size_t index);
 
 /* Puts every device back to how it was made: certificate under `issuing_root`, trust bundle version

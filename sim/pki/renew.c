@@ -44,11 +44,13 @@ int pki_reissue(struct pki *pki, size_t index, const char *root, uint8_t *out, s
   STACK_OF(X509) *first = pki_device_first_chain(pki, index, error);
   struct pki_registry_certificate certificate = {.device = id, .chain = out};
   subject.like = first == NULL ? NULL : sk_X509_value(first, 0);
-  int result = first == NULL
-                   ? -1
+  X509 *leaf = first == NULL
+                   ? NULL
                    : pki_issue(pki, root, &subject, out, capacity, size, &certificate.row, error);
+  int result = leaf == NULL ? -1 : 0;
   certificate.chain_size = *size;
   if (result == 0) result = pki_registry_add_certificate(pki->registry, &certificate, error);
+  X509_free(leaf);
   sk_X509_pop_free(first, X509_free);
   EVP_PKEY_free(subject.key);
   return result;

@@ -69,12 +69,14 @@ static size_t find_device(struct pki *pki, size_t root, bool (*may)(void *ctx, s
                           void *ctx)
 {
   struct device_nvm_slot slot;
+  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
   for (size_t i = 0; i < pki->device_count; i++) {
     if (may != NULL && !may(ctx, i)) continue;
-    const uint8_t *page = pki_device_page(pki, i);
     struct device_host host = pki_nvm_host(pki_device_page(pki, i));
-    if (device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) != 0 || slot.size == 0) continue;
-    unsigned under = pki_chain_roots(pki, page + slot.offset, slot.size);
+    if (device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) != 0 || slot.size == 0 ||
+        host.nvm_read(host.ctx, slot.offset, chain, slot.size) != 0)
+      continue;
+    unsigned under = pki_chain_roots(pki, chain, slot.size);
     if ((under >> root & 1u) != 0) return i;
   }
   return pki->device_count;

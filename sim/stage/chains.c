@@ -17,29 +17,30 @@ uint64_t stage_chain_mark(const uint8_t *chain, size_t size)
   return mark != 0 ? mark : 1;
 }
 
-/* NULL: it holds none. */
-static const uint8_t *chain_in_force(struct stage *stage, size_t index, size_t *size)
+/* Returns its size; 0: it holds none. */
+static size_t chain_in_force(struct stage *stage, size_t index,
+                             uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX])
 {
-  uint8_t *page = pki_device_page(stage->pki, index);
-  const struct device_host host = pki_nvm_host(page);
+  const struct device_host host = pki_nvm_host(pki_device_page(stage->pki, index));
   struct device_nvm_slot slot;
-  if (device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) != 0 || slot.size == 0) return NULL;
-  *size = slot.size;
-  return page + slot.offset;
+  if (device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot) != 0 ||
+      host.nvm_read(host.ctx, slot.offset, chain, slot.size) != 0)
+    return 0;
+  return slot.size;
 }
 
 uint64_t stage_chain_in_force(struct stage *stage, size_t index)
 {
-  size_t size;
-  const uint8_t *chain = chain_in_force(stage, index, &size);
-  return chain != NULL ? stage_chain_mark(chain, size) : 0;
+  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
+  size_t size = chain_in_force(stage, index, chain);
+  return size > 0 ? stage_chain_mark(chain, size) : 0;
 }
 
 int64_t stage_chain_ends(struct stage *stage, size_t index)
 {
-  size_t size;
-  const uint8_t *chain = chain_in_force(stage, index, &size);
-  return chain != NULL ? pki_chain_ends(chain, size) : 0;
+  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
+  size_t size = chain_in_force(stage, index, chain);
+  return size > 0 ? pki_chain_ends(chain, size) : 0;
 }
 
 /* By what stands behind the leaf: to follow the signatures of a whole fleet would take its time. */
@@ -65,9 +66,9 @@ struct stage_stand_in stage_stand_in_with(size_t device, const uint8_t *chain, s
 
 struct stage_stand_in stage_stand_in(struct stage *stage, size_t device)
 {
-  size_t size = 0;
-  const uint8_t *chain = chain_in_force(stage, device, &size);
-  return stage_stand_in_with(device, chain, chain != NULL ? size : 0);
+  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
+  size_t size = chain_in_force(stage, device, chain);
+  return stage_stand_in_with(device, chain, size);
 }
 
 bool stage_stands_in(struct stage *stage, const struct stage_stand_in *stand_in)
@@ -77,9 +78,9 @@ bool stage_stands_in(struct stage *stage, const struct stage_stand_in *stand_in)
 
 uint16_t stage_roots_in_force(struct stage *stage, size_t index)
 {
-  size_t size;
-  const uint8_t *chain = chain_in_force(stage, index, &size);
-  return chain != NULL ? stage_roots_of(stage, index, chain, size) : 0;
+  uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
+  size_t size = chain_in_force(stage, index, chain);
+  return size > 0 ? stage_roots_of(stage, index, chain, size) : 0;
 }
 
 static bool is_same_leaf(const struct device_chain *one, const struct device_chain *other)
@@ -93,10 +94,9 @@ bool stage_holds_leaf(struct stage *stage, size_t index, const char *root, const
 {
   const struct pki_roots *all = pki_roots(stage->pki);
   struct device_chain held, given;
-  size_t held_size;
-  const uint8_t *in_force = chain_in_force(stage, index, &held_size);
-  if (in_force == NULL ||
-      device_chain_parse(in_force, held_size, &held) != DEVICE_UPDATE_COMMITTED ||
+  uint8_t in_force[DEVICE_NVM_CERTIFICATE_MAX];
+  size_t held_size = chain_in_force(stage, index, in_force);
+  if (held_size == 0 || device_chain_parse(in_force, held_size, &held) != DEVICE_UPDATE_COMMITTED ||
       device_chain_parse(chain, size, &given) != DEVICE_UPDATE_COMMITTED ||
       !is_same_leaf(&held, &given))
     return false;

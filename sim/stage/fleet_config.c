@@ -1,6 +1,7 @@
 /* How the fleet of a run is made: whose pages, which timing, where its devices go. */
 #define _POSIX_C_SOURCE 200809L
 #include "stage/fleet_config.h"
+#include "pki/nvm_store.h"
 
 #include "fleet/clients.h"
 #include "fleetsim/nvm.h"
@@ -49,6 +50,8 @@ int stage_fleet_config(struct stage *stage, struct fleet_config *out)
                                .device_count = scenario->devices,
                                .page = page_of,
                                .page_size = DEVICE_NVM_PAGE_SIZE,
+                               .page_read = pki_nvm_read,
+                               .page_write = pki_nvm_write,
                                .id = id_of,
                                .pages = stage->pki,
                                .names = stage->names,

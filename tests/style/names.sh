@@ -22,6 +22,6 @@ only_in() {
 only_in "a topic of the default is written out" 'private/' \
   include/fleetsim/device.h sim/device/session.c sim/base/names.c sim/base/names.h sim/cli/pki_export.c
 only_in "a device's number is printed" '%08l?x|PRI[xX]32|device_id_text\(' \
-  include/fleetsim/device.h sim/device/naming.c sim/device/nvm.c sim/base/names.c sim/pki/folder.c sim/pki/devices.c \
+  include/fleetsim/device.h sim/device/naming.c sim/device/nvm.c sim/base/names.c sim/pki/folder.c sim/pki/make.c \
   sim/cli/pki_args.c sim/scenario/naming_check.c
 exit $bad

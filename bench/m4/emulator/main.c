@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "base/files.h"
+#include "pki/nvm_order.h"
 #include "report.h"
 
 #define ELF_SIZE_MAX (256u * 1024u * 1024u)
@@ -196,9 +197,11 @@ static int read_nvm(struct arguments *a, struct error *error)
   FILE *file = fopen(a->nvm, "rb");
   if (file == NULL)
     return error_set(error, EXIT_CODE_USAGE, "cannot open %s, the file of --nvm", a->nvm);
+  uint8_t page[M4_NVM_SIZE];
   const bool there = fseek(file, (long) (a->page * M4_NVM_SIZE), SEEK_SET) == 0 &&
-                     fread(a->settings.nvm, M4_NVM_SIZE, 1, file) == 1;
+                     fread(page, sizeof page, 1, file) == 1;
   fclose(file);
+  if (there) nvm_order_device(page, a->settings.nvm);
   if (there) return 0;
   return error_set(error, EXIT_CODE_USAGE, "%s has no page %zu: its pages of %u bytes count from 0",
                    a->nvm, a->page, M4_NVM_SIZE);

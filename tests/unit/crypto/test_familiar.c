@@ -14,6 +14,7 @@
 #include <openssl/ecdsa.h>
 #include <openssl/obj_mac.h>
 
+#include "crypto/curve.h"
 #include "crypto/familiar.h"
 #include "rig.h"
 
@@ -62,9 +63,8 @@ static void expect_the_judges_word(const struct signer *signer, const uint8_t *h
 
 static void make_familiar(const struct signer *signer)
 {
-  for (int i = 0; i < FAMILIAR_AFTER; i++) (void) familiar_group(signer->public_key);
-  familiar_wait();
-  assert_non_null(familiar_group(signer->public_key));
+  for (int i = 0; i < FAMILIAR_AFTER; i++) (void) familiar_multiples(signer->public_key);
+  assert_non_null(familiar_multiples(signer->public_key));
 }
 
 static void fill(uint8_t *out, size_t size, uint32_t seed)
@@ -73,8 +73,7 @@ static void fill(uint8_t *out, size_t size, uint32_t seed)
     out[i] = (uint8_t) ((seed = seed * 1664525u + 1013904223u) >> 24);
 }
 
-/* Two verifications a turn: the key becomes familiar on the way, and they go on while its table is
-   being made. */
+/* Two verifications a turn: the key becomes familiar on the way. */
 static void accepts_what_is_signed_and_nothing_that_differs_by_a_bit(void **state)
 {
   (void) state;
@@ -89,9 +88,8 @@ static void accepts_what_is_signed_and_nothing_that_differs_by_a_bit(void **stat
     uint8_t *damaged = i % 2 == 0 ? signature : hash;
     damaged[i % (i % 2 == 0 ? 64 : size)] ^= (uint8_t) (1u << i % 8);
     expect_the_judges_word(&signer, hash, size, signature);
-    if (i == 150) familiar_wait();
   }
-  assert_non_null(familiar_group(signer.public_key));
+  assert_non_null(familiar_multiples(signer.public_key));
   EC_KEY_free(signer.key);
 }
 
@@ -150,90 +148,25 @@ static void takes_the_x_of_a_point_modulo_n(void **state)
   rig_hex(LARGE_X_R LARGE_X_S, good, sizeof good);
   rig_hex(LARGE_X LARGE_X_S, bad, sizeof bad);
   for (int i = 0; i <= FAMILIAR_AFTER; i++) {
-    familiar_wait();
     assert_int_equal(curve_verify(key, hash, sizeof hash, good), CURVE_OK);
     assert_int_equal(curve_verify(key, hash, sizeof hash, bad), CURVE_REFUSED);
   }
-  assert_non_null(familiar_group(key));
+  assert_non_null(familiar_multiples(key));
 }
 
 static void a_key_becomes_familiar_and_is_forgotten_behind_newer_ones(void **state)
 {
   (void) state;
   struct signer first = signer_make();
-  for (int i = 0; i < FAMILIAR_AFTER; i++) assert_null(familiar_group(first.public_key));
-  familiar_wait();
-  assert_non_null(familiar_group(first.public_key));
+  for (int i = 1; i < FAMILIAR_AFTER; i++) assert_null(familiar_multiples(first.public_key));
+  assert_non_null(familiar_multiples(first.public_key));
   for (int i = 0; i < FAMILIAR_KEYS; i++) {
     struct signer other = signer_make();
-    assert_null(familiar_group(other.public_key));
+    assert_null(familiar_multiples(other.public_key));
     EC_KEY_free(other.key);
   }
-  assert_null(familiar_group(first.public_key));
+  assert_null(familiar_multiples(first.public_key));
   EC_KEY_free(first.key);
-}
-
-/* A table takes 30 ms: the next verification comes long before, and goes without. Where this
- * process was not scheduled for so long, another key tells. */
-static void nobody_waits_for_a_table(void **state)
-{
-  (void) state;
-  bool went_without = false;
-  for (int tries = 0; tries < 20 && !went_without; tries++) {
-    struct signer signer = signer_make();
-    for (int i = 0; i < FAMILIAR_AFTER; i++) assert_null(familiar_group(signer.public_key));
-    went_without = familiar_group(signer.public_key) == NULL;
-    familiar_wait();
-    EC_KEY_free(signer.key);
-  }
-  assert_true(went_without);
-}
-
-/* The table comes for a key that was known when it was begun, and has gone since: nobody has it,
- * and no memory is lost (under AddressSanitizer). Once the key is back it is asked for anew. */
-static void a_key_may_be_forgotten_while_its_table_is_made(void **state)
-{
-  (void) state;
-  struct signer first = signer_make();
-  for (int i = 0; i < FAMILIAR_AFTER; i++) assert_null(familiar_group(first.public_key));
-  for (int i = 0; i < FAMILIAR_KEYS; i++) {
-    uint8_t other[CURVE_PUBLIC_SIZE] = {4, (uint8_t) i, 1};
-    (void) familiar_group(other);
-  }
-  familiar_wait();
-  make_familiar(&first);
-  EC_KEY_free(first.key);
-}
-
-/* The same, but the key is back when its table comes: it gets this one, and never another. */
-static void a_key_may_come_back_while_its_table_is_made(void **state)
-{
-  (void) state;
-  struct signer first = signer_make();
-  for (int i = 0; i < FAMILIAR_AFTER; i++) assert_null(familiar_group(first.public_key));
-  for (int i = 0; i < FAMILIAR_KEYS; i++) {
-    uint8_t other[CURVE_PUBLIC_SIZE] = {4, (uint8_t) i, 2};
-    (void) familiar_group(other);
-  }
-  (void) familiar_group(first.public_key);
-  familiar_wait();
-  make_familiar(&first);
-  EC_KEY_free(first.key);
-}
-
-static void one_table_is_made_at_a_time(void **state)
-{
-  (void) state;
-  struct signer first = signer_make(), second = signer_make();
-  for (int i = 0; i < FAMILIAR_AFTER; i++) {
-    assert_null(familiar_group(first.public_key));
-    assert_null(familiar_group(second.public_key));
-  }
-  familiar_wait();
-  assert_non_null(familiar_group(first.public_key));
-  make_familiar(&second);
-  EC_KEY_free(first.key);
-  EC_KEY_free(second.key);
 }
 
 static void what_is_no_point_never_becomes_familiar(void **state)
@@ -241,9 +174,8 @@ static void what_is_no_point_never_becomes_familiar(void **state)
   (void) state;
   uint8_t bad[CURVE_PUBLIC_SIZE] = {4, 1, 2, 3}, hash[32] = {1}, signature[64] = {1};
   signature[63] = 1;
-  for (int i = 0; i < 2 * FAMILIAR_AFTER; i++) assert_null(familiar_group(bad));
-  familiar_wait();
-  for (int i = 0; i < 2 * FAMILIAR_AFTER; i++) assert_null(familiar_group(bad));
+  for (int i = 0; i < 2 * FAMILIAR_AFTER; i++) assert_null(familiar_multiples(bad));
+  for (int i = 0; i < 2 * FAMILIAR_AFTER; i++) assert_null(familiar_multiples(bad));
   assert_int_equal(curve_verify(bad, hash, sizeof hash, signature), CURVE_REFUSED);
 }
 
@@ -255,10 +187,6 @@ int main(void)
       cmocka_unit_test(refuses_the_point_at_infinity),
       cmocka_unit_test(takes_the_x_of_a_point_modulo_n),
       cmocka_unit_test(a_key_becomes_familiar_and_is_forgotten_behind_newer_ones),
-      cmocka_unit_test(nobody_waits_for_a_table),
-      cmocka_unit_test(a_key_may_be_forgotten_while_its_table_is_made),
-      cmocka_unit_test(a_key_may_come_back_while_its_table_is_made),
-      cmocka_unit_test(one_table_is_made_at_a_time),
       cmocka_unit_test(what_is_no_point_never_becomes_familiar),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,7 @@
 
 #include "conformance.h"
 #include "fleetsim/nvm.h"
+#include "pki/nvm_order.h"
 #include "pki/pki.h"
 #include "small.h"
 
@@ -171,7 +172,7 @@ static int make_certificates(void **state)
   OK(pki_add_devices(pki, 1, "A", &roots, why));
   OK(pki_write_broker_chain(pki, &chain, certificate, key, &written, why));
   OK(pki_write_client_ca(pki, &roots, clients, why));
-  memcpy(page, pki_device_page(pki, 0), sizeof page);
+  nvm_order_device(pki_device_page(pki, 0), page);
   pki_close(pki);
   return 0;
 }

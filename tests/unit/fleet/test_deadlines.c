@@ -24,6 +24,7 @@
 #include "fleetsim/nvm.h"
 #include "hostile.h"
 #include "net/backend_uv.h"
+#include "pki/nvm_store.h"
 #include "pki/pki.h"
 
 #define DEVICES 36 /* three of each manner */
@@ -131,6 +132,8 @@ static void make_fleet(struct world *w, uint16_t port)
       .device_count = DEVICES,
       .page = page_of,
       .page_size = DEVICE_NVM_PAGE_SIZE,
+      .page_read = pki_nvm_read,
+      .page_write = pki_nvm_write,
       .id = id_of,
       .pages = w->pki,
       .source_addresses = DEVICES, /* device i is the server's source i */

@@ -71,7 +71,7 @@ static void a_device_boots_from_its_page(void **state)
     assert_true(trust.size > 0 && certificate.size > 0);
     /* the device's own check of key, name and certificate */
     uint8_t chain[DEVICE_NVM_CERTIFICATE_MAX];
-    memcpy(chain, pki_device_page(f->pki, i) + certificate.offset, certificate.size);
+    assert_int_equal(host.nvm_read(host.ctx, certificate.offset, chain, certificate.size), 0);
     assert_int_equal(device_identity_update(&host, &identity, chain, certificate.size),
                      DEVICE_UPDATE_SAME);
   }
@@ -123,7 +123,8 @@ static void reissue_keeps_the_key_and_adds_a_row(void **state)
   size_t size = 0;
   assert_int_equal(device_nvm_read_identity(&host, &identity), 0);
   assert_int_equal(device_nvm_find(&host, DEVICE_NVM_CERTIFICATE, &slot), 0);
-  EVP_PKEY *before = leaf_key(pki_device_page(f->pki, 1) + slot.offset, slot.size);
+  assert_int_equal(host.nvm_read(host.ctx, slot.offset, chain, slot.size), 0);
+  EVP_PKEY *before = leaf_key(chain, slot.size);
   EXPECT_OK(pki_begin(f->pki, &error));
   EXPECT_OK(pki_reissue(f->pki, 1, "B", chain, sizeof chain, &size, &error));
   EXPECT_OK(pki_commit(f->pki, &error));
@@ -231,6 +232,56 @@ static void makes_a_thousand_devices(void **state)
   assert_int_equal(seen.id, 1003);
 }
 
+/* Two threads make them: page, certificate and signing request are of one key, and no other's. */
+static void each_of_many_has_what_is_its_own(void **state)
+{
+  struct fixture *f = *state;
+  struct pki_roots trusted = names("A", "spare", NULL);
+  EXPECT_OK(pki_add_devices(f->pki, 600, "A", &trusted, &error));
+  for (uint32_t i = 0; i < 603; i++) {
+    struct device_host host = host_of(f, i);
+    struct device_nvm_identity identity;
+    char name[9], cn[PKI_CERT_TITLE];
+    assert_int_equal(device_nvm_read_identity(&host, &identity), 0);
+    EVP_PKEY *key = pki_key_from_scalar(identity.private_key, &error),
+             *requested = pki_requested_key(f->pki, i + 1, &error);
+    STACK_OF(X509) *chain = pki_device_chain(f->pki, i, &error);
+    assert_true(key != NULL && requested != NULL && chain != NULL);
+    snprintf(name, sizeof name, "%08x", i + 1);
+    pki_cert_common_name(X509_get_subject_name(sk_X509_value(chain, 0)), cn, sizeof cn);
+    if (identity.id != i + 1 || EVP_PKEY_eq(key, requested) != 1 ||
+        X509_check_private_key(sk_X509_value(chain, 0), key) != 1 || strcmp(cn, name) != 0)
+      fail_msg("page %u has id %u and a certificate for '%s'", i, (unsigned) identity.id, cn);
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(requested);
+    sk_X509_pop_free(chain, X509_free);
+  }
+  assert_int_equal(query(f, "SELECT count(DISTINCT serial) FROM certificates"), 603);
+  assert_int_equal(query(f, "SELECT count(DISTINCT csr) FROM devices"), 603);
+}
+
+static int name_of(void *ctx, size_t index, char out[PKI_DEVICE_NAME], struct error *why)
+{
+  (void) why;
+  snprintf(out, PKI_DEVICE_NAME, "SN-%zu", index == *(const size_t *) ctx ? 3 : index);
+  return 0;
+}
+
+/* In the first batch, where the other is not in the fleet yet, and in a later one. */
+static void two_of_one_name_are_refused_and_none_is_made(void **state)
+{
+  struct fixture *f = *state;
+  struct pki_roots trusted = names("A", "spare", NULL);
+  static const size_t twins[] = {4, 30, 300};
+  for (size_t i = 0; i < sizeof twins / sizeof twins[0]; i++) {
+    size_t twin = twins[i];
+    struct pki_naming naming = {.ctx = &twin, .name = name_of};
+    EXPECT_REFUSAL(pki_add_named_devices(f->pki, 310, &naming, "A", &trusted, &error),
+                   EXIT_CODE_USAGE, "there is a device SN-3 already");
+    assert_int_equal(query(f, "SELECT count(*) FROM devices"), 3);
+  }
+}
+
 static int start_psa(void **state)
 {
   (void) state;
@@ -256,6 +307,9 @@ int main(void)
       cmocka_unit_test_setup_teardown(a_factory_gives_one_anchor_at_least, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(a_failed_making_leaves_nothing_behind, setup_fleet, teardown),
       cmocka_unit_test_setup_teardown(makes_a_thousand_devices, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(each_of_many_has_what_is_its_own, setup_fleet, teardown),
+      cmocka_unit_test_setup_teardown(two_of_one_name_are_refused_and_none_is_made, setup_fleet,
+                                      teardown),
   };
   return cmocka_run_group_tests(tests, start_psa, NULL);
 }

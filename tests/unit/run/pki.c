@@ -147,6 +147,17 @@ static int nvm_write(void *ctx, uint32_t offset, const void *data, size_t size)
   return 0;
 }
 
+int pki_nvm_read(const uint8_t *page, uint32_t offset, void *out, size_t size)
+{
+  memcpy(out, page + offset, size);
+  return 0;
+}
+
+int pki_nvm_write(uint8_t *page, uint32_t offset, const void *data, size_t size)
+{
+  return nvm_write(page, offset, data, size);
+}
+
 struct device_host pki_nvm_host(uint8_t *page)
 {
   return (struct device_host){
