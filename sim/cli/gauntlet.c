@@ -15,6 +15,8 @@
 #include "gauntlet/reports.h"
 #include "gauntlet/session.h"
 
+#define NAME_LENGTH_MAX 120u /* what a case has room for */
+
 static const struct gauntlet_line defaults = {
     .jobs = 8, .patience_s = 10, .ports = 1, .absent_s = 60, .give_up_s = 600};
 
@@ -68,6 +70,20 @@ static int take_case(const struct args_option *option, char *value, void *to, st
                      GAUNTLET_NAMES_MAX, option->name);
   names->at[names->count++] = value;
   return 0;
+}
+
+/* It goes into certificates, a command and an address. */
+static int take_host_name(const struct args_option *option, char *value, void *to,
+                          struct error *error)
+{
+  static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+  size_t length = strlen(value);
+  if (length == 0 || length > NAME_LENGTH_MAX || strspn(value, letters) != length)
+    return error_set(error, EXIT_CODE_USAGE,
+                     "'%.80s' is no --%s: give a host name as in broker.lab, without port or "
+                     "scheme",
+                     value, option->name);
+  return args_text(option, value, to, error);
 }
 
 static int take_severity(const struct args_option *option, char *value, void *to,
@@ -128,7 +144,7 @@ static const struct args_option options[] = {
     {"cases", "FILE", "cases of your own, beside those that came with the program", args_texts,
      TO(more), .most = ARGS_TEXTS_MAX},
     {"name", "HOST", "what the client calls its broker (default localhost); it must lead here",
-     args_text, TO(name)},
+     take_host_name, TO(name)},
     {"jobs", "N", "clients at once (default 8)", args_number, TO(jobs), .least = 1,
      .most = GAUNTLET_JOBS_MAX},
     {"patience", "SECONDS", "how long a client has, in each case (default 10)", args_number,

@@ -29,6 +29,7 @@ expect "... 46 cases and more in each of two versions of TLS, within 60 s, and n
 listen() { # OPTIONS...: waits until it listens, at $port
   for try in $(seq 20); do
     port=$((20000 + ($$ * 7 + try * 331) % 12000))
+    : >listening.txt # the last one's word is not this one's
     "$fleetsim" gauntlet --listen "127.0.0.1:$port" --name localhost --keys keys --export given --give-up 3 --absent 2 \
       "$@" >listened.txt 2>listening.txt &
     listener=$!
@@ -117,6 +118,8 @@ expect "... and of the others" 2 "jobs is not of --listen" "$fleetsim" gauntlet 
 expect "lies in MQTT for a downloader" 2 "layer mqtt is of clients that speak MQTT, and this one downloads" \
   "$fleetsim" gauntlet --exec 'curl {url}' --layer mqtt
 expect "lies in HTTPS for an MQTT client" 2 "its command needs .url." "$fleetsim" gauntlet --exec 'x {port}' --layer https
+expect "a name that is none" 2 "'mqtts://broker:1' is no --name: give a host name as in broker.lab" \
+  "$fleetsim" gauntlet --exec 'x {port}' --name mqtts://broker:1
 expect "ports beyond the last" 2 "from port 65535 on there are no 5 ports" "$fleetsim" gauntlet --listen 127.0.0.1:65535 --ports 5
 expect "old versions have the control of TLS 1.2" 0 "^PASS .*tried 2 trials of 2 cases" \
   "$fleetsim" gauntlet --self --quiet --tls 1.0 --out old
@@ -129,7 +132,7 @@ expect "an address that others reach" 3 "say so twice, with --allow-listen 0.0.0
 expect "an address that is none" 2 "'foo' is no --listen" "$fleetsim" gauntlet --listen foo
 listen --layer tls --out twice --give-up 10
 expect "a port that is in use" 3 "cannot listen on 127.0.0.1:$port: address already in use" \
-  "$fleetsim" gauntlet --listen "127.0.0.1:$port" --keys other
+  "$fleetsim" gauntlet --listen "127.0.0.1:$port" --keys other --give-up 3
 wait "$listener"
 expect "nobody came" 0 "nobody connected" cat listening.txt
 listener=
