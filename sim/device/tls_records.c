@@ -93,9 +93,9 @@ static void share_handshake(mbedtls_ssl_context *ssl)
 
 void device_tls_records_share(struct device_tls *tls)
 {
-  mbedtls_ssl_context *ssl = &tls->ssl;
   bool fits = shared.connections == 0 || shared.content == MBEDTLS_SSL_IN_CONTENT_LEN;
-  if (!SHARE || !fits || ssl->out_left != 0) return;
+  if (!SHARE || !fits || tls->ssl.out_left != 0) return;
+  mbedtls_ssl_context *ssl = &tls->ssl;
   assert(!tls->shares && shared.user == NULL);
   if (shared.connections++ == 0) {
     shared.in = ssl->in_buf;

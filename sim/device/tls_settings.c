@@ -3,6 +3,7 @@
 #define MBEDTLS_ALLOW_PRIVATE_ACCESS /* what is the device's own: the library only has setters that add */
 #include "tls_settings.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -28,12 +29,16 @@ static void strip_device(mbedtls_ssl_config *out, const mbedtls_ssl_config *of)
   out->p_vrfy = NULL;
 }
 
+/* Padding counts too: that is never wrong, at worst a kind more. */
+static bool is_same(const void *a, const void *b)
+{
+  return memcmp(a, b, sizeof(mbedtls_ssl_config)) == 0;
+}
+
 static struct settings *find_kind(const mbedtls_ssl_config *stripped)
 {
   struct settings *at = &first;
-  while (at != NULL &&
-         (at->connections == 0 || memcmp(&at->config, stripped, sizeof *stripped) != 0))
-    at = at->next;
+  while (at != NULL && (at->connections == 0 || !is_same(&at->config, stripped))) at = at->next;
   return at;
 }
 

@@ -29,8 +29,8 @@
 
 struct fleet;
 
-/* Resident memory of one connected device, about: its own parts, and what libuv and the TLS library
-   allocate for it. */
+/* Resident memory of one device while a fleet connects, about: its own parts, and what libuv and the
+   TLS library allocate for it. Once idle it takes less. */
 size_t fleet_bytes_per_device(const struct device_ops *ops, const struct device_profile *profile);
 
 int fleet_create(const struct fleet_config *config, struct fleet **out, struct error *error);
