@@ -71,6 +71,7 @@ come_again() { # with what it was given before, to a listener that has begun ane
   code=$?
   listener=
   cat listened.txt
+  [ "$code" = 0 ] || cat listening.txt
   return "$code"
 }
 
