@@ -49,87 +49,97 @@ void field_multiply_anywhere(struct field *out, const struct field *a, const str
 #ifdef __x86_64__
 
 /* As the second half of multiply_word, of the words l0 to l5; l0 is free afterwards. */
-#define REDUCE(l0, l1, l2, l3, l4, l5) \
-  "movq %[" l0 "], %%rdx\n\t"          \
-  "movq %[" l0 "], %[lo]\n\t"          \
-  "shlq $32, %[lo]\n\t"                \
-  "shrq $32, %[" l0 "]\n\t"            \
-  "addq %[lo], %[" l1 "]\n\t"          \
-  "adcq %[" l0 "], %[" l2 "]\n\t"      \
-  "mulxq %[p3], %[lo], %[hi]\n\t"      \
-  "adcq %[lo], %[" l3 "]\n\t"          \
-  "adcq %[hi], %[" l4 "]\n\t"          \
+#define REDUCE(l0, l1, l2, l3, l4, l5)              \
+  "movabsq $0xffffffff00000001, %[q2]\n\t" /* P3 */ \
+  "movq %[" l0 "], %%rdx\n\t"                       \
+  "movq %[" l0 "], %[q1]\n\t"                       \
+  "shlq $32, %[q1]\n\t"                             \
+  "shrq $32, %[" l0 "]\n\t"                         \
+  "addq %[q1], %[" l1 "]\n\t"                       \
+  "adcq %[" l0 "], %[" l2 "]\n\t"                   \
+  "mulxq %[q2], %[q1], %[q2]\n\t"                   \
+  "adcq %[q1], %[" l3 "]\n\t"                       \
+  "adcq %[q2], %[" l4 "]\n\t"                       \
   "adcq $0, %[" l5 "]\n\t"
 
-/* Two chains of carries: one of the low halves, one of the high ones. */
-#define PRODUCT(at, low, high)           \
-  "mulxq " at "(%[a]), %[lo], %[hi]\n\t" \
-  "adcxq %[lo], %[" low "]\n\t"          \
-  "adoxq %[hi], %[" high "]\n\t"
+/* The word of b at `at` times a, in l5, q1, q3, q4 and rdx. */
+#define PRODUCT(at, l5)                \
+  "movq " at "(%[b]), %%rdx\n\t"       \
+  "mulxq (%[a]), %[" l5 "], %[q1]\n\t" \
+  "mulxq 8(%[a]), %[q2], %[q3]\n\t"    \
+  "addq %[q2], %[q1]\n\t"              \
+  "mulxq 16(%[a]), %[q2], %[q4]\n\t"   \
+  "adcq %[q2], %[q3]\n\t"              \
+  "mulxq 24(%[a]), %[q2], %%rdx\n\t"   \
+  "adcq %[q2], %[q4]\n\t"              \
+  "adcq $0, %%rdx\n\t"
 
-/* Nothing is carried beyond l4: a's highest word is P3 at most. */
-#define ROW(at, l0, l1, l2, l3, l4, l5)                                       \
-  "movq " at "(%[b]), %%rdx\n\t"                                              \
-  "xorl %k[" l5 "], %k[" l5 "]\n\t" PRODUCT("0", l0, l1) PRODUCT("8", l1, l2) \
-      PRODUCT("16", l2, l3) PRODUCT("24", l3, l4) "adcxq %[" l5 "], %[" l4 "]\n\t"
+/* Nothing is carried beyond l4: a's highest word is P3 at most. l5 is zero afterwards. */
+#define ROW(at, l0, l1, l2, l3, l4, l5) \
+  PRODUCT(at, l5)                       \
+  "addq %[" l5 "], %[" l0 "]\n\t"       \
+  "adcq %[q1], %[" l1 "]\n\t"           \
+  "adcq %[q3], %[" l2 "]\n\t"           \
+  "adcq %[q4], %[" l3 "]\n\t"           \
+  "adcq %%rdx, %[" l4 "]\n\t"           \
+  "movl $0, %k[" l5 "]\n\t"
 
-static void multiply_adx(struct field *out, const struct field *a, const struct field *b)
+static void multiply_mulx(struct field *out, const struct field *a, const struct field *b)
 {
-  uint64_t t0, t1, t2, t3, t4, t5, lo, hi, rdx;
-  const struct field *left = a; /* its register ends as FIELD_P1 */
-  __asm__("movq (%[b]), %%rdx\n\t"
-          "mulxq (%[a]), %[t0], %[t1]\n\t"
-          "mulxq 8(%[a]), %[lo], %[t2]\n\t"
-          "addq %[lo], %[t1]\n\t"
-          "mulxq 16(%[a]), %[lo], %[t3]\n\t"
-          "adcq %[lo], %[t2]\n\t"
-          "mulxq 24(%[a]), %[lo], %[t4]\n\t"
-          "adcq %[lo], %[t3]\n\t"
-          "adcq $0, %[t4]\n\t"
-          "movl $0, %k[t5]\n\t" REDUCE("t0", "t1", "t2", "t3", "t4", "t5")
-              ROW("8", "t1", "t2", "t3", "t4", "t5", "t0")
-                  REDUCE("t1", "t2", "t3", "t4", "t5", "t0")
-                      ROW("16", "t2", "t3", "t4", "t5", "t0", "t1")
-                          REDUCE("t2", "t3", "t4", "t5", "t0", "t1")
-                              ROW("24", "t3", "t4", "t5", "t0", "t1", "t2")
-                                  REDUCE("t3", "t4", "t5", "t0", "t1", "t2")
+  uint64_t t0, t1, t2, t3, t4, t5, q1, q2, q3, q4, rdx;
+  /* clang-format off */
+  __asm__(PRODUCT("0", "t0")
+          "movq %[q1], %[t1]\n\t"
+          "movq %[q3], %[t2]\n\t"
+          "movq %[q4], %[t3]\n\t"
+          "movq %%rdx, %[t4]\n\t"
+          "movl $0, %k[t5]\n\t"
+          REDUCE("t0", "t1", "t2", "t3", "t4", "t5")
+          ROW("8", "t1", "t2", "t3", "t4", "t5", "t0")
+          REDUCE("t1", "t2", "t3", "t4", "t5", "t0")
+          ROW("16", "t2", "t3", "t4", "t5", "t0", "t1")
+          REDUCE("t2", "t3", "t4", "t5", "t0", "t1")
+          ROW("24", "t3", "t4", "t5", "t0", "t1", "t2")
+          REDUCE("t3", "t4", "t5", "t0", "t1", "t2")
           /* t4, t5, t0, t1 and the carry t2; less p, where that is not below zero */
-          "movq %[t4], %[lo]\n\t"
-          "movq %[t5], %[hi]\n\t"
-          "movq %[t0], %%rdx\n\t"
-          "movq %[t1], %[t3]\n\t"
-          "movl $0xffffffff, %k[a]\n\t"
-          "subq $-1, %[lo]\n\t"
-          "sbbq %[a], %[hi]\n\t"
-          "sbbq $0, %%rdx\n\t"
-          "sbbq %[p3], %[t3]\n\t"
+          "movq %[t4], %[q1]\n\t"
+          "movq %[t5], %[q2]\n\t"
+          "movq %[t0], %[q3]\n\t"
+          "movq %[t1], %[q4]\n\t"
+          "movl $0xffffffff, %%edx\n\t"
+          "movabsq $0xffffffff00000001, %[t3]\n\t"
+          "subq $-1, %[q1]\n\t"
+          "sbbq %%rdx, %[q2]\n\t"
+          "sbbq $0, %[q3]\n\t"
+          "sbbq %[t3], %[q4]\n\t"
           "sbbq $0, %[t2]\n\t"
-          "cmovcq %[t4], %[lo]\n\t"
-          "cmovcq %[t5], %[hi]\n\t"
-          "cmovcq %[t0], %%rdx\n\t"
-          "cmovcq %[t1], %[t3]\n\t"
+          "cmovcq %[t4], %[q1]\n\t"
+          "cmovcq %[t5], %[q2]\n\t"
+          "cmovcq %[t0], %[q3]\n\t"
+          "cmovcq %[t1], %[q4]\n\t"
           : [t0] "=&r"(t0), [t1] "=&r"(t1), [t2] "=&r"(t2), [t3] "=&r"(t3), [t4] "=&r"(t4),
-            [t5] "=&r"(t5), [lo] "=&r"(lo), [hi] "=&r"(hi), "=&d"(rdx), [a] "+&r"(left)
-          : [b] "r"(b), [p3] "r"(FIELD_P3), "m"(*a), "m"(*b)
-          : "cc");
-  *out = (struct field){{lo, hi, rdx, t3}};
+            [t5] "=&r"(t5), [q1] "=&r"(q1), [q2] "=&r"(q2), [q3] "=&r"(q3), [q4] "=&r"(q4),
+            "=&d"(rdx)
+          : [a] "r"(a), [b] "r"(b)
+          : "cc", "memory");
+  /* clang-format on */
+  *out = (struct field){{q1, q2, q3, q4}};
 }
 
-/* mulx is of BMI2, adcx and adox of ADX. */
-static bool has_adx(void)
+/* mulx is of BMI2. */
+static bool has_mulx(void)
 {
-  enum { structured_features = 7, bmi2 = 1 << 8, adx = 1 << 19 };
+  enum { structured_features = 7, bmi2 = 1 << 8 };
   static int known = -1;
   unsigned a, b, c, d;
-  if (known < 0)
-    known = __get_cpuid_count(structured_features, 0, &a, &b, &c, &d) && (b & bmi2) && (b & adx);
+  if (known < 0) known = __get_cpuid_count(structured_features, 0, &a, &b, &c, &d) && (b & bmi2);
   return known;
 }
 
 void field_multiply(struct field *out, const struct field *a, const struct field *b)
 {
-  if (has_adx())
-    multiply_adx(out, a, b);
+  if (has_mulx())
+    multiply_mulx(out, a, b);
   else
     field_multiply_anywhere(out, a, b);
 }
