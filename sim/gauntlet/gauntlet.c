@@ -128,8 +128,11 @@ static int refuse_name(const struct cases *cases, const char *name, struct error
 static int check_left(const struct gauntlet_options *options, const struct report *report,
                       struct error *error)
 {
-  for (size_t i = 0; i < report->count; i++)
-    if (!report->result[i].c->control || is_named(options, report->result[i].c)) return 0;
+  for (size_t i = 0; i < report->count; i++) {
+    const struct gauntlet_case *c = report->result[i].c;
+    assert(c != NULL);
+    if (!c->control || is_named(options, c)) return 0;
+  }
   return error_set(error, EXIT_CODE_USAGE,
                    "no case is left to be tried, but for the control: of those that are named, or "
                    "all, none is of that layer, severity and TLS version; 'fleetsim gauntlet "

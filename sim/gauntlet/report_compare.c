@@ -233,8 +233,9 @@ json_t *report_compare(const json_t *tree_a, const char *a, const json_t *tree_b
          *facts = report_compare_hellos(tree_a, tree_b),
          *findings = report_compare_findings(tree_a, tree_b),
          *only = named ? report_compare_only(tree_a, named_a, tree_b, named_b) : NULL;
-  const json_t *const lists[] = {pairs, facts, findings, only};
-  json_t *counts = counts_json(lists, sizeof lists / sizeof *lists),
+  enum { LISTS = 4 };
+  const json_t *const lists[LISTS] = {pairs, facts, findings, only};
+  json_t *counts = counts_json(lists, LISTS),
          *tree = outcome_json(counts, report_compare_alarm(only));
   json_t *parts =
       json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "counts", counts, "a",

@@ -163,7 +163,8 @@ static int add_all(struct pki *pki, const struct addition *addition, size_t coun
   struct made *made = calloc(BATCH, sizeof *made);
   struct share share[2] = {{.pki = pki, .root = addition->root, .made = made},
                            {.pki = pki, .root = addition->root}};
-  int result = made != NULL ? 0 : error_set(error, EXIT_CODE_INTERNAL, "no memory for new devices");
+  int result = 0;
+  if (made == NULL) return error_set(error, EXIT_CODE_INTERNAL, "no memory for new devices");
   for (size_t i = 0; i < 2 && result == 0; i++)
     result = (share[i].generator = pki_key_generator(error)) != NULL ? 0 : -1;
   for (size_t first = 0, batch; first < count && result == 0; first += batch) {
